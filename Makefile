@@ -1,0 +1,56 @@
+# What can be done here; `make help` says it in short.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+SITE := book/_build/html
+CHAPTERS := $(sort $(wildcard book/*.ipynb))
+TRAINING := book/05_training.ipynb
+
+.DEFAULT_GOAL := help
+.PHONY: help book test execute serve clean
+
+help: ## Say what each target does
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
+		| awk -F '|' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) \
+		or sys.exit(f"Python 3.11 to 3.13 is needed, {sys.executable} is \
+	{v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import ensurepip' || { echo "Python's venv is missing \
+	(Debian: apt-get install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --editable '.[dev]'
+	@touch $@
+
+book: $(READY) ## Build the HTML, warnings being errors; print its first page
+	$(BIN)/jupyter-book build book -W -n --keep-going
+	@echo "Open $(abspath $(SITE))/index.html"
+
+test: $(READY) ## Run all checks: lint, types, tests, every notebook again
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -c 'import lenet_d2l as l; l.load_data_fashion_mnist(256)'
+	$(BIN)/pytest tests
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 book
+
+# The run that the training chapter leaves becomes the published one, which
+# the chapters after it show
+execute: export SOURCE_DATE_EPOCH := 0 # No date in the figures' SVG
+execute: $(READY) ## Run the notebooks and store their outputs and the run
+	for chapter in $(CHAPTERS); do \
+		$(BIN)/jupyter execute --inplace \
+			--NotebookClient.record_timing=False $$chapter || exit 1; \
+		if [ $$chapter = $(TRAINING) ]; then \
+			cp -r book/runs/latest/. book/runs/published/ || exit 1; fi; \
+	done
+
+serve: book ## Build, then serve the book on localhost, port 8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE)
+
+clean: ## Remove what make made: the environment, the HTML, the caches
+	rm -rf .venv $(wildcard *.egg-info) book/_build book/runs/latest
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

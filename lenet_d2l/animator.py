@@ -1,0 +1,112 @@
+"""Curves that grow while the net trains, on any kind of screen.
+
+Source: chapter 5 of the book; the post's sections 2 and 3; d2l, section 3.6.
+"""
+
+import os
+from itertools import cycle
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from IPython import get_ipython
+from IPython.display import display
+from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.backends import BackendFilter, backend_registry
+
+from .atomic import replacing
+from .mended_d2l import d2l
+
+STILL, MOVING = (".png", ".svg", ".pdf"), (".gif", ".webp")
+
+
+class Animator(d2l.Animator):
+    """Plot growing curves, drawn in place wherever the code runs.
+
+    Takes the arguments of ``d2l.Animator`` and is fed as it is,
+    ``animator.add(x, (y1, y2, y3))`` with ``None`` where a curve gets no
+    point. d2l's clears the whole output of a notebook's cell at each step
+    and shows nothing outside notebooks. This one updates its figure alone;
+    in a script it draws in a window that grows with the curves, in PyCharm
+    in its plot view, and without any screen ``save`` keeps the picture.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.frames = []  # All points of all curves, one frame an `add`
+        self.window = self.fig.canvas.required_interactive_framework
+        self.handle = None
+        if hasattr(get_ipython(), "kernel"):
+            # Closed in pyplot, or the notebook shows it a second time
+            plt.close(self.fig)
+            self.handle = display(self.fig, display_id=True)
+        elif self.window:
+            plt.show(block=False)
+
+    def add(self, x, y):
+        """Add one point to each curve (or ``None``) and draw them all."""
+        ys = y if hasattr(y, "__len__") else [y]
+        xs = x if hasattr(x, "__len__") else [x] * len(ys)
+        curves = self.frames[-1] if self.frames else [()] * len(ys)
+        self.frames.append(
+            [
+                curve if None in point else (*curve, point)
+                for curve, point in zip(curves, zip(xs, ys), strict=True)
+            ]
+        )
+        self.draw(self.frames[-1])
+        if self.handle:
+            self.handle.update(self.fig)
+        elif self.window:
+            self.fig.canvas.draw_idle()
+            self.fig.canvas.flush_events()
+
+    def draw(self, curves):
+        """Draw ``curves``, each a tuple of points (x, y)."""
+        self.axes[0].cla()
+        for points, fmt in zip(curves, cycle(self.fmts)):
+            x, y = zip(*points) if points else ((), ())
+            self.axes[0].plot(x, y, fmt)
+        self.config_axes()
+
+    def show(self):
+        """Show the finished curves, or say that there is no screen for them.
+
+        To be called once nothing more is added. A notebook and a window have
+        the curves already; PyCharm's plot view gets them now.
+        """
+        if self.handle or self.window:
+            return
+        headless = backend_registry.list_builtin(
+            BackendFilter.NON_INTERACTIVE
+        )
+        if plt.get_backend().lower() in headless:
+            print(
+                "no screen to show the curves on: to keep them, train with "
+                "animator=Animator(...) and call its save('curves.png')"
+            )
+        else:
+            plt.show()
+
+    def save(self, path: str | os.PathLike[str], fps: int = 2) -> None:
+        """Write the curves to ``path``: a picture, or a film of their growth.
+
+        The suffix says which: .png, .svg or .pdf for the last state; .gif
+        or .webp for one frame an ``add``, ``fps`` of them a second.
+
+        Raises:
+            ValueError: another suffix, or nothing has been added yet.
+        """
+        path = Path(path)
+        if path.suffix not in STILL + MOVING:
+            raise ValueError(
+                f"cannot save a curve as {path.name!r}: "
+                f"the suffix must be one of {', '.join(STILL + MOVING)}"
+            )
+        if not self.frames:
+            raise ValueError("nothing to save: no point has been added yet")
+        with replacing(path) as scratch:
+            if path.suffix in STILL:
+                self.fig.savefig(scratch)
+            else:
+                film = FuncAnimation(self.fig, self.draw, self.frames)
+                film.save(scratch, PillowWriter(fps))

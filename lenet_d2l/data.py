@@ -1,0 +1,70 @@
+"""Fashion-MNIST as minibatches, from tensors held in memory.
+
+Source: chapter 3 of the book; the post's section 2; d2l, section 3.5.
+"""
+
+import os
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+)
+
+from .fashion_mnist import Files, read_fashion_mnist
+
+
+def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
+    """Return the images and labels of ``part``, "train" or "t10k".
+
+    Images are float32 in [0, 1], shape (N, 1, 28, 28), with the very bits
+    that torchvision's ``ToTensor`` gives; labels are int64, shape (N,).
+    The files are in the IDX format: a header of 16 bytes before the images,
+    of 8 before the labels, then one byte a pixel or label.
+    """
+    images = np.frombuffer(
+        files[f"{part}-images-idx3-ubyte"], np.uint8, offset=16
+    )
+    labels = np.frombuffer(
+        files[f"{part}-labels-idx1-ubyte"], np.uint8, offset=8
+    )
+    X = torch.from_numpy(images.reshape(-1, 1, 28, 28).astype(np.float32))
+    return X.div_(255), torch.from_numpy(labels.astype(np.int64))
+
+
+def load_data_fashion_mnist(
+    batch_size: int, data_dir: str | os.PathLike[str] | None = None
+) -> tuple[DataLoader, DataLoader]:
+    """Return the minibatches of Fashion-MNIST: ``train_iter, test_iter``.
+
+    Each gives pairs ``X, y``: images, float32 in [0, 1], shape
+    (batch_size, 1, 28, 28), and class numbers 0 to 9, int64, shape
+    (batch_size,); the last minibatch has what is left. ``train_iter``
+    shuffles anew in every epoch by torch's global random number generator.
+    For the same seed its minibatches are bit for bit those of d2l's loader.
+
+    ``data_dir`` names a folder with the four files; without it they are
+    found or fetched (``lenet_d2l.fashion_mnist`` says where).
+
+    Raises:
+        ValueError: ``batch_size`` is not a positive whole number.
+        NotADirectoryError, FileNotFoundError: the data cannot be had.
+    """
+    files = read_fashion_mnist(data_dir)
+    train = TensorDataset(*as_tensors(files, "train"))
+    test = TensorDataset(*as_tensors(files, "t10k"))
+
+    def minibatches(dataset, sampler):
+        # One index of the dataset for a whole minibatch, not one an image
+        batches = BatchSampler(sampler, batch_size, drop_last=False)
+        return DataLoader(dataset, batch_size=None, sampler=batches)
+
+    return (
+        minibatches(train, RandomSampler(train)),
+        minibatches(test, SequentialSampler(test)),
+    )

@@ -1,0 +1,159 @@
+"""Training: the post's ``train_ch6``, with records and an honest clock.
+
+Source: chapter 5 of the book; the post's section 2; d2l, section 6.6.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .accuracy import evaluate_accuracy_gpu
+from .animator import Animator
+from .mended_d2l import d2l
+from .net import init_weights
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch of training gave; as a string, a line of the log.
+
+    ``train_loss`` (nats) and ``train_acc`` are running means over the
+    examples of the epoch, while the weights change underneath; ``test_acc``
+    is measured after it. ``train_seconds`` is the wall time of the epoch:
+    fetching minibatches, forward, backward, step and metrics.
+    ``eval_seconds`` is that of the test accuracy. ``epoch`` counts from 0,
+    ``examples`` is the number trained on, ``device`` where.
+    """
+
+    epoch: int
+    train_loss: float
+    train_acc: float
+    test_acc: float
+    train_seconds: float
+    eval_seconds: float
+    examples: int
+    device: str
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch}, loss {self.train_loss:.3f}, "
+            f"train acc {self.train_acc:.3f}, test acc {self.test_acc:.3f}, "
+            f"{self.examples / self.train_seconds:.1f} examples/sec "
+            f"on {self.device} (evaluation {self.eval_seconds:.2f} s)"
+        )
+
+
+def synchronize(device: torch.device | str) -> None:
+    """Wait until ``device`` has done its work, so that a clock may be read.
+
+    A GPU's calls return before the work is done; a CPU's do not.
+    """
+    if torch.device(device).type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
+def train_epoch(
+    net: nn.Module,
+    train_iter: Iterable,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device | str,
+) -> tuple[float, float, int]:
+    """Train ``net`` for one epoch; return loss, accuracy and examples seen.
+
+    ``train_iter`` gives minibatches ``X, y``; ``loss`` maps logits and class
+    numbers to their mean loss. Loss and accuracy are running means over
+    examples, so a smaller last minibatch weighs less.
+
+    Raises:
+        FloatingPointError: the loss of a minibatch is not finite. The step
+            is not taken. The message names the minibatch, from 0.
+    """
+    metric = d2l.Accumulator(3)  # Loss, right answers, examples
+    net.train()
+    for i, (X, y) in enumerate(train_iter):
+        X, y = X.to(device), y.to(device)
+        optimizer.zero_grad()
+        y_hat = net(X)
+        l = loss(y_hat, y)
+        if not math.isfinite(l.item()):
+            raise FloatingPointError(f"batch {i}: the loss is {l.item()}")
+        l.backward()
+        optimizer.step()
+        with torch.no_grad():
+            metric.add(l * len(y), d2l.accuracy(y_hat, y), len(y))
+    return metric[0] / metric[2], metric[1] / metric[2], int(metric[2])
+
+
+def train_ch6(
+    net: nn.Module,
+    train_iter: Iterable,
+    test_iter: Iterable,
+    num_epochs: int,
+    lr: float,
+    device: torch.device | str,
+    animator: Animator | None = None,
+) -> list[EpochRecord]:
+    """Train ``net`` from fresh weights by SGD; return one record an epoch.
+
+    The post's recipe: Xavier's weights, plain SGD with learning rate ``lr``,
+    cross entropy. Each epoch prints its record and adds it to the curves.
+    ``animator`` is where they are drawn, its curves being train loss, train
+    accuracy and test accuracy; without it a new one is made and shown.
+    Stopped from the keyboard, it says so and returns the finished epochs.
+
+    Raises:
+        ValueError: ``num_epochs`` is below 1, or ``lr`` negative.
+        FloatingPointError: the loss is no longer finite. The message says
+            in which epoch and minibatch, both from 0, and what to try.
+    """
+    if num_epochs < 1:
+        raise ValueError(f"num_epochs must be at least 1, not {num_epochs}")
+    net.apply(init_weights)
+    net.to(device)
+    print("training on", device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    loss = nn.CrossEntropyLoss()
+    curves = animator or Animator(
+        xlabel="epoch",
+        xlim=(0, max(1, num_epochs - 1)),
+        legend=["train loss", "train acc", "test acc"],
+    )
+    timer, records = d2l.Timer(), []
+    try:
+        for epoch in range(num_epochs):
+            timer.start()
+            train_loss, train_acc, examples = train_epoch(
+                net, train_iter, loss, optimizer, device
+            )
+            synchronize(device)
+            train_seconds = timer.stop()
+            timer.start()
+            test_acc = evaluate_accuracy_gpu(net, test_iter, device)
+            eval_seconds = timer.stop()
+            record = EpochRecord(
+                epoch,
+                train_loss,
+                train_acc,
+                test_acc,
+                train_seconds,
+                eval_seconds,
+                examples,
+                str(device),
+            )
+            records.append(record)
+            print(record)
+            curves.add(epoch, (train_loss, train_acc, test_acc))
+    except KeyboardInterrupt:
+        print(f"stopped after {len(records)} of {num_epochs} epochs")
+    except FloatingPointError as error:
+        raise FloatingPointError(
+            f"epoch {epoch}, {error}; lr {lr} is probably too high: try a "
+            f"smaller one"
+        ) from error
+    if animator is None:
+        curves.show()
+    return records

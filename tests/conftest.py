@@ -1,0 +1,25 @@
+"""What several tests share: the data, loaded once, and a small part of it."""
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from lenet_d2l import load_data_fashion_mnist
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist():
+    """The minibatches of the whole data: train_iter, test_iter."""
+    return load_data_fashion_mnist(256)
+
+
+@pytest.fixture(scope="session")
+def some_images(fashion_mnist):
+    """600 training examples as minibatches of 256, 256 and 88."""
+    X, y = fashion_mnist[0].dataset[:600]
+    return DataLoader(TensorDataset(X, y), batch_size=256)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
