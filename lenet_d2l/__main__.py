@@ -6,6 +6,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -59,12 +61,12 @@ def whole_number(low: int, high: int | None = None):
 
 
 def learning_rate(text: str) -> float:
-    """Convert to a finite number above 0."""
+    """Convert to a number above 0 that torch's float32 can hold."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value <= torch.finfo(torch.float32).max:
         raise argparse.ArgumentTypeError(
             f"must be a finite number above 0, such as 0.9, not {text!r}"
         )
@@ -175,8 +177,27 @@ def prepare(folder: Path) -> None:
         ) from error
 
 
+def new_folder() -> Path:
+    """Make a folder of this second that no other run has."""
+    name = time.strftime("lenet-run-%Y%m%d-%H%M%S")
+    for i in count(1):
+        folder = Path(name if i == 1 else f"{name}-{i}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            break
+    return folder
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(arguments: list[str] | None) -> int:
+    """Run the command line; return the exit code, or be interrupted."""
     command = parser()
     args = command.parse_args(arguments)
     torch.manual_seed(args.seed)
@@ -201,10 +222,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"test acc {evaluate_accuracy_gpu(net, test_iter):.3f}")
         return 0
 
-    out = args.out or Path(time.strftime("lenet-run-%Y%m%d-%H%M%S"))
     try:
+        out = args.out or new_folder()
         prepare(out)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         command.error(f"argument --out: {error}")
     curves = Animator(
         xlabel="epoch",

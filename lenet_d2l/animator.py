@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from IPython import get_ipython
 from IPython.display import display
-from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.animation import PillowWriter
 from matplotlib.backends import BackendFilter, backend_registry
 
 from .atomic import replacing
@@ -108,5 +108,16 @@ class Animator(d2l.Animator):
             if path.suffix in STILL:
                 self.fig.savefig(scratch)
             else:
-                film = FuncAnimation(self.fig, self.draw, self.frames)
-                film.save(scratch, PillowWriter(fps))
+                self.film(scratch, fps)
+
+    def film(self, file: Path, fps: int) -> None:
+        """Write a film with one frame an ``add`` to ``file``."""
+        # Not a FuncAnimation: it starts anew when its figure is next drawn
+        writer = PillowWriter(fps)
+        writer.setup(self.fig, file)
+        # Cut to their contents, the frames would differ in size
+        with plt.rc_context({"savefig.bbox": None}):
+            for curves in self.frames:
+                self.draw(curves)
+                writer.grab_frame()
+        writer.finish()

@@ -126,23 +126,24 @@ def read_folder(folder: Path) -> Files:
 
 def read_verified(file: Path) -> bytes:
     """Return the bytes of ``file``, or of ``file``.gz decompressed."""
-    zipped = file.with_name(file.name + ".gz")
+    name, zipped = file.name, file.with_name(file.name + ".gz")
     if file.exists():
         content = file.read_bytes()
     elif zipped.exists():
+        file = zipped
         try:
-            content = gzip.decompress(zipped.read_bytes())
+            content = gzip.decompress(file.read_bytes())
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DamagedFileError(f"{zipped} is damaged: {error}") from error
+            raise DamagedFileError(f"{file} is damaged: {error}") from error
     else:
         raise FileNotFoundError(
             f"no {file.name}, nor its .gz, in {file.parent}"
         )
     found = hashlib.sha256(content).hexdigest()
-    if found != SHA256[file.name]:
+    if found != SHA256[name]:
         raise DamagedFileError(
             f"{file} is damaged: {len(content)} bytes with SHA-256 {found}, "
-            f"not {SHA256[file.name]}"
+            f"not {SHA256[name]}"
         )
     return content
 
@@ -194,7 +195,9 @@ def unpack_debian_package(scratch: Path) -> Path:
     run_with_progress(
         [*apt, "download", DEBIAN_PACKAGE], scratch, "Fashion-MNIST (31 MB)"
     )
-    (package,) = scratch.glob("*.deb")
+    package = next(scratch.glob("*.deb"), None)
+    if package is None:
+        raise FileNotFoundError(f"apt-get brought no {DEBIAN_PACKAGE}")
     subprocess.run(
         ["dpkg-deb", "-x", package, scratch / "unpacked"], check=True
     )
@@ -208,7 +211,8 @@ def run_with_progress(command: list[str], folder: Path, what: str) -> None:
         RuntimeError: the command failed; the message is its last line.
     """
     read_end, write_end = os.pipe()
-    with (folder / "errors.txt").open("w+") as errors:
+    # apt writes in the encoding of the system, whatever that is
+    with (folder / "errors.txt").open("w+", errors="replace") as errors:
         with subprocess.Popen(
             [*command, "-o", f"APT::Status-Fd={write_end}"],
             cwd=folder,
@@ -220,7 +224,7 @@ def run_with_progress(command: list[str], folder: Path, what: str) -> None:
             os.close(write_end)
             try:
                 with (
-                    os.fdopen(read_end) as status,
+                    os.fdopen(read_end, errors="replace") as status,
                     tqdm(total=100, desc=what, unit="%") as bar,
                 ):
                     for line in status:

@@ -39,18 +39,21 @@ def save_run(
     """Write a run to ``folder``, which is made where it is missing.
 
     ``settings`` is what the run was made with (seed, lr, ...); versions and
-    machine are added. Each file appears whole or not at all.
+    machine are added. Where either file cannot be written, both stay as they
+    were.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / WEIGHTS) as file:
-        save_file(net.state_dict(), file)
     run = {
         "settings": settings | environment(),
         "records": [asdict(record) for record in records],
     }
-    with replacing(folder / RECORDS) as file:
-        file.write_text(json.dumps(run, indent=1) + "\n")
+    with (
+        replacing(folder / WEIGHTS) as weights_file,
+        replacing(folder / RECORDS) as records_file,
+    ):
+        save_file(net.state_dict(), weights_file)
+        records_file.write_text(json.dumps(run, indent=1) + "\n")
 
 
 def environment() -> dict[str, Any]:
@@ -79,6 +82,8 @@ def load_weights(net: nn.Module, file: str | os.PathLike[str]) -> None:
         FileNotFoundError: there is no such file.
         ValueError: it is no safetensors file, or not of this net.
     """
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {os.fspath(file)!r}")
     try:
         net.load_state_dict(load_file(file))
     except SafetensorError as error:

@@ -5,6 +5,7 @@ Source: chapter 5 of the book; the post's section 2; d2l, section 6.6.
 
 import math
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +72,7 @@ def train_epoch(
     Raises:
         FloatingPointError: the loss of a minibatch is not finite. The step
             is not taken. The message names the minibatch, from 0.
+        ValueError: ``train_iter`` gives no example.
     """
     metric = d2l.Accumulator(3)  # Loss, right answers, examples
     net.train()
@@ -85,6 +87,8 @@ def train_epoch(
         optimizer.step()
         with torch.no_grad():
             metric.add(l * len(y), d2l.accuracy(y_hat, y), len(y))
+    if metric[2] == 0:
+        raise ValueError("train_iter gives no example to train on")
     return metric[0] / metric[2], metric[1] / metric[2], int(metric[2])
 
 
@@ -103,7 +107,8 @@ def train_ch6(
     cross entropy. Each epoch prints its record and adds it to the curves.
     ``animator`` is where they are drawn, its curves being train loss, train
     accuracy and test accuracy; without it a new one is made and shown.
-    Stopped from the keyboard, it says so and returns the finished epochs.
+    Stopped from the keyboard, it says so and returns the finished epochs,
+    and ``net`` has the weights after the last of them.
 
     Raises:
         ValueError: ``num_epochs`` is below 1, or ``lr`` negative.
@@ -123,6 +128,7 @@ def train_ch6(
         legend=["train loss", "train acc", "test acc"],
     )
     timer, records = d2l.Timer(), []
+    finished = deepcopy(net.state_dict())
     try:
         for epoch in range(num_epochs):
             timer.start()
@@ -144,10 +150,12 @@ def train_ch6(
                 examples,
                 str(device),
             )
+            finished = deepcopy(net.state_dict())
             records.append(record)
             print(record)
             curves.add(epoch, (train_loss, train_acc, test_acc))
     except KeyboardInterrupt:
+        net.load_state_dict(finished)
         print(f"stopped after {len(records)} of {num_epochs} epochs")
     except FloatingPointError as error:
         raise FloatingPointError(

@@ -1,0 +1,398 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import lenet_d2l.__main__ as cli
+from lenet_d2l import d2l, fashion_mnist, lenet, train_ch6
+from lenet_d2l.runs import load_run, load_weights, save_run
+
+USAGE = 2  # The exit code of a command line that is wrong
+
+
+@pytest.fixture(autouse=True)
+def no_window():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """More threads mostly wait for each other where the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    """Where the commands run, lest they leave something in the repository."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+class Interrupted:
+    """A loader whose third minibatch of the given epoch brings Ctrl-C."""
+
+    def __init__(self, loader, epoch):
+        self.loader, self.epoch = loader, epoch
+
+    def __iter__(self):
+        for i, batch in enumerate(self.loader):
+            if (self.epoch, i) == (0, 2):
+                signal.raise_signal(signal.SIGINT)
+            yield batch
+        self.epoch -= 1
+
+
+@pytest.fixture
+def few(some_images, monkeypatch):
+    """600 images in the place of all, to train and to test on."""
+
+    def load(batch_size, data_dir):
+        load.batch_size = batch_size
+        shuffled = DataLoader(some_images.dataset, 64, shuffle=True)
+        if load.interrupt_in is not None:
+            shuffled = Interrupted(shuffled, load.interrupt_in)
+        return shuffled, some_images
+
+    load.interrupt_in = None
+    monkeypatch.setattr(cli, "load_data_fashion_mnist", load)
+    return load
+
+
+def run(*arguments):
+    """Run the command line; return its exit code."""
+    try:
+        return cli.main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return end.code
+    except KeyboardInterrupt:
+        # Else it would end pytest
+        return "a traceback of KeyboardInterrupt"
+
+
+def in_process(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "lenet_d2l", *map(str, arguments)],
+        env=os.environ | {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def without_times(records):
+    return [
+        {k: v for k, v in vars(record).items() if "seconds" not in k}
+        for record in records
+    ]
+
+
+# Input that is wrong
+
+BELOW_A_FILE = "a-file/run"
+
+WRONG = {
+    # Option and value: what the error line says of it
+    ("--lr", "-1"): "finite number above 0.*'-1'",
+    ("--lr", "0"): "finite number above 0.*'0'",
+    ("--lr", "nan"): "finite number above 0.*'nan'",
+    ("--lr", "inf"): "finite number above 0.*'inf'",
+    ("--lr", "fast"): "finite number above 0.*'fast'",
+    # Torch cannot convert it to float32
+    ("--lr", "1e39"): "number above 0.*'1e39'",
+    ("--device", "cuda:7"): "'cuda:7' is not there; .* has cpu",
+    ("--device", "meta"): "'meta' is not there; .* has cpu",
+    ("--device", "nonsense"): "'nonsense' is not there; .* has cpu",
+    ("--num-epochs", "0"): "whole number of at least 1, not '0'",
+    ("--num-epochs", "-3"): "whole number of at least 1, not '-3'",
+    ("--num-epochs", "1.5"): r"whole number of at least 1, not '1\.5'",
+    ("--num-epochs", "ten"): "whole number of at least 1, not 'ten'",
+    ("--batch-size", "0"): "whole number from 1 to 60000, not '0'",
+    ("--batch-size", "70000"): "whole number from 1 to 60000, not '70000'",
+    ("--seed", "-1"): "whole number from 0 .*, not '-1'",
+    ("--seed", str(2**63)): f"whole number from 0 .*, not '{2**63}'",
+    ("--out", BELOW_A_FILE): f"{BELOW_A_FILE} cannot be written",
+    ("--out", "a-file"): "a-file cannot be written",
+    ("--out", "a-run"): "a-run holds a run already; name another",
+    ("--weights", "none.safetensors"): r"none\.safetensors",
+    ("--weights", "a-file"): "a-file is no safetensors file",
+    ("--weights", "a-folder"): "a-folder",
+    ("--weights", "other.safetensors"): "not hold the weights of this net",
+}
+
+
+@pytest.fixture
+def surroundings(empty_folder, capsys):
+    """The files that the wrong options name."""
+    (empty_folder / "a-file").write_text("text, and no weights\n" * 9)
+    (empty_folder / "a-folder").mkdir()
+    (empty_folder / "a-run").mkdir()
+    (empty_folder / "a-run" / "records.json").write_text("{}")
+    save_run(empty_folder / "other", nn.Linear(2, 2), [])
+    (empty_folder / "other" / "weights.safetensors").rename(
+        empty_folder / "other.safetensors"
+    )
+    return empty_folder
+
+
+def the_error_line(capsys):
+    """The one line on stderr of a command line that is wrong."""
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("python -m lenet_d2l: error: ")
+    return line
+
+
+@pytest.mark.parametrize(("option", "value"), WRONG)
+def test_a_wrong_value_is_one_line_that_says_what_would_be_right(
+    option, value, few, surroundings, capsys
+):
+    before = sorted(surroundings.rglob("*"))
+    assert run(option, value) == USAGE
+    line = the_error_line(capsys)
+    assert f"argument {option}: " in line
+    assert re.search(WRONG[option, value], line)
+    assert sorted(surroundings.rglob("*")) == before
+
+
+@pytest.mark.parametrize("folder", ["none", "a-file"])
+def test_a_data_dir_that_is_no_folder_is_one_line(
+    folder, surroundings, capsys
+):
+    before = sorted(surroundings.rglob("*"))
+    assert run("--data-dir", folder, "--out", "run") == USAGE
+    line = the_error_line(capsys)
+    assert "argument --data-dir: " in line
+    assert f"'{folder}' is not a folder" in line
+    assert sorted(surroundings.rglob("*")) == before
+
+
+def test_an_unknown_argument_is_one_line(few, empty_folder, capsys):
+    assert run("--epochs", "3") == USAGE
+    assert "--epochs" in the_error_line(capsys)
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_a_wrong_value_is_the_same_from_a_shell(empty_folder):
+    result = in_process("--lr", "-1", "--out", "run")
+    assert result.returncode == USAGE
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert "finite number above 0" in line
+    assert list(empty_folder.iterdir()) == []
+
+
+# Help
+
+
+def test_help_explains_every_option_with_its_default(capsys):
+    assert run("--help") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    explained = {
+        "--seed N": "(default: 0)",
+        "--device DEVICE": f"here {d2l.try_gpu()})",
+        "--num-epochs N": "(default: 10)",
+        "--lr LR": "(default: 0.9)",
+        "--batch-size N": "(default: 256)",
+        "--data-dir FOLDER": "(default: found, or fetched once and cached)",
+        "--out FOLDER": "(default: a new folder, lenet-run-DATE-TIME)",
+        "--weights FILE": "print their test accuracy",
+    }
+    # After the usage, each option has its text up to the next option
+    text = text[text.index(" options: ") :]
+    for option, default in explained.items():
+        entry = text.partition(f" {option} ")[2].partition(" --")[0]
+        assert default in entry, option
+
+
+def test_the_defaults_are_those_of_the_post():
+    args = vars(cli.parser().parse_args([]))
+    device = str(d2l.try_gpu())
+    assert args == {
+        "seed": 0,
+        "device": device,
+        "num_epochs": 10,
+        "lr": 0.9,
+        "batch_size": 256,
+        "data_dir": None,
+        "out": None,
+        "weights": None,
+    }
+
+
+# A run
+
+
+@pytest.fixture(scope="module")
+def real_run(tmp_path_factory):
+    """One epoch on all the data, in a process of its own."""
+    out = tmp_path_factory.mktemp("real") / "new" / "run"
+    result = in_process("--num-epochs", 1, "--device", "cpu", "--out", out)
+    assert result.returncode == 0, result.stderr
+    return out, result
+
+
+def test_a_run_writes_records_weights_and_curves(real_run):
+    out, _ = real_run
+    assert {file.name for file in out.iterdir()} == {
+        "records.json",
+        "weights.safetensors",
+        "curves.png",
+    }
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    (record,), settings = load_run(out)
+    assert record.examples == 60_000
+    # The first epoch stays at chance, or just leaves it
+    assert 1.5 < record.train_loss < 2.7
+    assert settings["seed"] == 0
+    assert settings["lr"] == 0.9
+    assert settings["batch_size"] == 256
+
+
+def test_a_run_prints_its_log_and_nothing_else(real_run):
+    out, result = real_run
+    (record,), _ = load_run(out)
+    assert result.stdout.splitlines() == [
+        "training on cpu",
+        str(record),
+        f"records, weights and curves are in {out}",
+    ]
+    # A bar is for terminals
+    assert result.stderr == ""
+
+
+def test_its_weights_have_the_test_accuracy_of_its_record(
+    real_run, empty_folder, capsys
+):
+    out, _ = real_run
+    assert run("--weights", out / "weights.safetensors") == 0
+    (record,), _ = load_run(out)
+    assert capsys.readouterr().out == f"test acc {record.test_acc:.3f}\n"
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_the_options_reach_the_training(few, empty_folder):
+    options = ["--seed", 7, "--num-epochs", 2, "--lr", 0.1]
+    assert run(*options, "--batch-size", 32, "--out", "run") == 0
+    records, settings = load_run("run")
+    assert [record.epoch for record in records] == [0, 1]
+    assert few.batch_size == 32
+    assert {k: settings[k] for k in ("seed", "lr", "batch_size")} == {
+        "seed": 7,
+        "lr": 0.1,
+        "batch_size": 32,
+    }
+
+
+def test_a_run_is_what_the_same_seed_gives_in_a_script(few, some_images):
+    run("--seed", 3, "--num-epochs", 2, "--out", "run", "--device", "cpu")
+    torch.manual_seed(3)
+    net = lenet()
+    shuffled = DataLoader(some_images.dataset, 64, shuffle=True)
+    records = train_ch6(net, shuffled, some_images, 2, 0.9, "cpu")
+    assert without_times(load_run("run").records) == without_times(records)
+    saved = lenet()
+    load_weights(saved, "run/weights.safetensors")
+    for ours, theirs in zip(saved.parameters(), net.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_same_seed_gives_the_same_records_and_another_others(few):
+    for seed, out in ((3, "a"), (3, "b"), (4, "c")):
+        run("--seed", seed, "--num-epochs", 2, "--out", out)
+    a, b, c = (without_times(load_run(out).records) for out in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_without_out_a_new_folder_is_made(few, empty_folder):
+    assert run("--num-epochs", 1) == 0
+    (folder,) = empty_folder.iterdir()
+    assert re.fullmatch(r"lenet-run-\d{8}-\d{6}", folder.name)
+    assert (folder / "records.json").exists()
+
+
+def test_runs_of_the_same_second_are_both_kept(
+    few, empty_folder, monkeypatch
+):
+    monkeypatch.setattr(
+        cli.time, "strftime", lambda form: "lenet-run-20260101-000000"
+    )
+    assert [run("--num-epochs", 1, "--seed", s) for s in (1, 2)] == [0, 0]
+    seeds = [load_run(f).settings["seed"] for f in empty_folder.iterdir()]
+    assert sorted(seeds) == [1, 2]
+
+
+# What goes wrong on the way
+
+
+def test_a_divergence_is_one_line_and_exit_code_1(few, capsys):
+    assert run("--lr", "1e38", "--out", "run") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "epoch 0, batch " in line
+    assert "lr 1e+38 is probably too high" in line
+
+
+def test_data_that_cannot_be_had_is_a_message_and_exit_code_1(
+    tmp_path, empty_folder, monkeypatch, capsys
+):
+    def unreachable(scratch):
+        raise OSError("the network is away")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
+    for fetcher in ("unpack_debian_package", "download_from_mirrors"):
+        monkeypatch.setattr(fashion_mnist, fetcher, unreachable)
+    assert run("--out", "run") == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("Fashion-MNIST cannot be had.")
+    assert printed.err.count("the network is away") == 2
+    assert "--data-dir FOLDER" in printed.err
+    assert printed.out == ""
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_ctrl_c_saves_the_finished_epochs_and_exits_130(few, capsys):
+    few.interrupt_in = 2
+    assert run("--num-epochs", 5, "--out", "run") == 130
+    records, _ = load_run("run")
+    assert [record.epoch for record in records] == [0, 1]
+    assert "stopped after 2 of 5 epochs" in capsys.readouterr().out
+
+
+def test_what_ctrl_c_saved_is_a_run_of_the_finished_epochs(few, capsys):
+    """The weights too: not those of half an epoch more."""
+    few.interrupt_in = 2
+    run("--num-epochs", 5, "--out", "run")
+    few.interrupt_in = None
+    run("--num-epochs", 2, "--out", "whole")
+    stopped, whole = lenet(), lenet()
+    load_weights(stopped, "run/weights.safetensors")
+    load_weights(whole, "whole/weights.safetensors")
+    for ours, theirs in zip(stopped.parameters(), whole.parameters()):
+        assert torch.equal(ours, theirs)
+    records = [load_run(out).records for out in ("run", "whole")]
+    assert without_times(records[0]) == without_times(records[1])
+
+
+def test_ctrl_c_while_the_data_is_fetched_is_no_traceback(
+    few, empty_folder, monkeypatch, capsys
+):
+    def interrupted(*args):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(cli, "load_data_fashion_mnist", interrupted)
+    assert run("--out", "run") == 130
+    assert list(empty_folder.iterdir()) == []
