@@ -41,8 +41,9 @@ test: $(READY) ## Run all checks: lint, types, tests, every notebook again
 execute: export SOURCE_DATE_EPOCH := 0 # No date in the figures' SVG
 execute: $(READY) ## Run the notebooks and store their outputs and the run
 	for chapter in $(CHAPTERS); do \
-		$(BIN)/jupyter execute --inplace \
-			--NotebookClient.record_timing=False $$chapter || exit 1; \
+		$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+			--ExecutePreprocessor.record_timing=False \
+			$$chapter || exit 1; \
 		if [ $$chapter = $(TRAINING) ]; then \
 			cp -r book/runs/latest/. book/runs/published/ || exit 1; fi; \
 	done

@@ -16,7 +16,7 @@ def evaluate_accuracy_gpu(
     data_iter: Iterable[tuple[Tensor, Tensor]],
     device: torch.device | str | None = None,
 ) -> float:
-    """Return the share of examples in ``data_iter`` that ``net`` gets right.
+    """Return the share of examples that ``net`` gets right.
 
     ``data_iter`` gives minibatches ``X, y``: images (N, 1, 28, 28) and class
     numbers (N,). N may differ from batch to batch; examples are counted, not

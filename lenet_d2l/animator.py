@@ -69,7 +69,7 @@ class Animator(d2l.Animator):
         self.config_axes()
 
     def show(self):
-        """Show the finished curves, or say that there is no screen for them.
+        """Show the finished curves, or say that there is no screen.
 
         To be called once nothing more is added. A notebook and a window have
         the curves already; PyCharm's plot view gets them now.
@@ -88,7 +88,7 @@ class Animator(d2l.Animator):
             plt.show()
 
     def save(self, path: str | os.PathLike[str], fps: int = 2) -> None:
-        """Write the curves to ``path``: a picture, or a film of their growth.
+        """Write the curves to ``path``, as a picture or as a film.
 
         The suffix says which: .png, .svg or .pdf for the last state; .gif
         or .webp for one frame an ``add``, ``fps`` of them a second.

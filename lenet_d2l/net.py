@@ -73,7 +73,7 @@ class LayerShape(NamedTuple):
 
 
 def layer_shapes(net: nn.Sequential, X: Tensor) -> list[LayerShape]:
-    """Pass ``X`` through ``net`` layer by layer; return each output's shape.
+    """Pass ``X`` through ``net``; return the shape of each layer's output.
 
     ``X`` is a batch that the first layer takes, (N, 1, 28, 28) for LeNet.
     Gives one ``LayerShape(name, shape)`` a layer, N included in the shape.

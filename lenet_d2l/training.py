@@ -63,7 +63,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     device: torch.device | str,
 ) -> tuple[float, float, int]:
-    """Train ``net`` for one epoch; return loss, accuracy and examples seen.
+    """Train ``net`` for one epoch; return loss, accuracy and examples.
 
     ``train_iter`` gives minibatches ``X, y``; ``loss`` maps logits and class
     numbers to their mean loss. Loss and accuracy are running means over

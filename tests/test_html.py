@@ -1,0 +1,200 @@
+"""The built book: whole, without errors, and asking no other server."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[1]
+# What `jupyter-book` runs; the package has no `python -m`
+COMMAND = "from jupyter_book.cli.main import main; main()"
+
+# Hosts that the prose may link to; nothing is fetched from them
+CITED_HOSTS = {
+    "arxiv.org",  # A paper
+    "doi.org",  # A paper
+}
+
+# At the start of an address, or of one in a list such as srcset's
+REMOTE = re.compile(r"(?:^|[\s,])(?:https?:)?//", re.IGNORECASE)
+REMOTE_CSS = re.compile(
+    r"(?:url\(|@import)\s*[\"']?\s*(?:https?:)?//[^\s\"')]+", re.IGNORECASE
+)
+# Attributes that hold prose, or the names of a language, not addresses
+PROSE = {"alt", "aria-label", "content", "title"}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the book's HTML, built with warnings as errors."""
+    folder = tmp_path_factory.mktemp("site")
+    strictly = ("-W", "-n", "--keep-going")
+    where = ("--path-output", str(folder))
+    build = subprocess.run(
+        [sys.executable, "-c", COMMAND, "build", "book", *strictly, *where],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    warnings = re.findall(r".*(?:WARNING|ERROR).*", build.stdout)
+    report = "\n".join([*warnings, build.stdout[-2000:]])
+    assert build.returncode == 0, report
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def pages(site):
+    """Each page's address within the site, with its HTML parsed."""
+    return {
+        path.relative_to(site).as_posix(): BeautifulSoup(
+            path.read_text(encoding="utf-8"), "html.parser"
+        )
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.parts  # The theme's templates
+    }
+
+
+@pytest.fixture(scope="session")
+def chapters(pages):
+    """The pages of the table of contents."""
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    files = [row["file"] for part in toc["parts"] for row in part["chapters"]]
+    return {f"{file}.html": pages[f"{file}.html"] for file in files}
+
+
+def attributes(page):
+    """All attributes of ``page``: triples of tag, name and value."""
+    for tag in page.find_all(True):
+        for name, value in tag.attrs.items():
+            # Attributes such as `class` and `rel` come as lists
+            yield (
+                tag,
+                name,
+                " ".join(value) if isinstance(value, list) else value,
+            )
+
+
+def test_nothing_is_fetched_from_another_host(pages):
+    found = []
+    for address, page in pages.items():
+        for tag, name, value in attributes(page):
+            link = tag.name == "a" and name == "href"
+            if link or name in PROSE or name.startswith("xmlns"):
+                continue
+            if REMOTE.search(value) or REMOTE_CSS.search(value):
+                found.append((address, tag.name, name, value))
+        for style in page.find_all("style"):
+            found += [
+                (address, "style", url)
+                for url in REMOTE_CSS.findall(style.get_text())
+            ]
+    assert not found
+
+
+def test_style_sheets_fetch_nothing_from_another_host(site):
+    sheets = list(site.rglob("*.css"))
+    assert sheets
+    found = [
+        (sheet.name, url)
+        for sheet in sheets
+        for url in REMOTE_CSS.findall(sheet.read_text(encoding="utf-8"))
+    ]
+    assert not found
+
+
+def test_figures_fetch_nothing(site):
+    figures = list((site / "_images").glob("*.svg"))
+    assert figures
+    for figure in figures:
+        text = figure.read_text(encoding="utf-8")
+        for address in re.findall(r"\b(?:href|src)=[\"']([^\"']*)", text):
+            assert address.startswith(("#", "data:")), figure.name
+        assert not REMOTE_CSS.search(text), figure.name
+
+
+def test_scripts_are_loaded_by_address_only_from_here(pages):
+    """A script in a page may name one address: Thebe's, which is not used.
+
+    The theme defines it on every page. Its script would fetch it at the push
+    of a launch button, and no page has such a button.
+    """
+    for address, page in pages.items():
+        for script in page.find_all("script"):
+            text = script.get_text()
+            for url in re.findall(r"(?:https?:)?//[^\s\"']+", text):
+                if text.startswith("const THEBE_JS_URL"):
+                    assert url.startswith("https://unpkg.com/thebe@"), address
+        assert not page.select("[onclick*=hebe]"), address
+
+
+def test_prose_links_to_known_hosts_alone(pages):
+    hosts = {}
+    for address, page in pages.items():
+        for link in page.find_all("a", href=True):
+            hosts.setdefault(urlsplit(link["href"]).hostname, address)
+    unknown = set(hosts) - CITED_HOSTS - {None}
+    assert not unknown, {host: hosts[host] for host in unknown}
+
+
+def test_links_within_the_book_lead_somewhere(site, pages):
+    names = {
+        address: {
+            value
+            for tag, name, value in attributes(page)
+            if name == "id" or (tag.name == "a" and name == "name")
+        }
+        for address, page in pages.items()
+    }
+    broken = []
+    for address, page in pages.items():
+        for tag, name, value in attributes(page):
+            if name not in ("href", "src", "action", "data-src"):
+                continue
+            parts = urlsplit(value)
+            if parts.scheme or parts.netloc or value == "#":
+                continue
+            path = unquote(urljoin(address, parts.path)) or address
+            fragment = unquote(parts.fragment)
+            if not (site / path).is_file() or (
+                fragment and fragment not in names.get(path, ())
+            ):
+                broken.append((address, tag.name, value))
+    assert not broken
+
+
+def test_images_have_a_text_in_their_place(pages):
+    for address, page in pages.items():
+        for image in page.find_all("img"):
+            assert image.get("alt", "").strip(), (address, image.get("src"))
+
+
+def test_chapters_have_their_titles(chapters):
+    titles = []
+    for address, page in chapters.items():
+        title = page.title.get_text()
+        # The heading ends in the sign of its permanent link
+        heading = page.h1.get_text().removesuffix("#").strip()
+        assert heading and heading in title, address
+        titles.append(title)
+    assert len(set(titles)) == len(titles)
+
+
+def test_mathematics_is_mathml(pages):
+    assert pages["02_shapes.html"].find("math")
+    for address, page in pages.items():
+        visible = BeautifulSoup(str(page), "html.parser")
+        for tag in visible(["script", "style", "pre", "code"]):
+            tag.decompose()
+        text = visible.get_text()
+        assert not [s for s in (r"\(", r"\[", "$$") if s in text], address
+
+
+def test_the_book_can_be_searched(site, pages):
+    assert "search.html" in pages
+    assert "Search.setIndex" in (site / "searchindex.js").read_text("utf-8")
