@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from . import Animator, lenet, load_data_fashion_mnist, train_ch6
+from . import Animator, EpochRecord, lenet, load_data_fashion_mnist, train_ch6
 from .accuracy import evaluate_accuracy_gpu
 from .mended_d2l import d2l
 from .runs import RECORDS, load_weights, save_run
@@ -233,6 +233,7 @@ def run(arguments: list[str] | None) -> int:
         legend=["train loss", "train acc", "test acc"],
         figsize=(6, 4),
     )
+    records: list[EpochRecord] = []
     try:
         records = train_ch6(
             net,
@@ -246,6 +247,10 @@ def run(arguments: list[str] | None) -> int:
     except FloatingPointError as error:
         print(f"{command.prog}: stopped: {error}", file=sys.stderr)
         return 1
+    finally:
+        if not records:
+            with suppress(OSError):  # The folder was not empty
+                out.rmdir()
     if records:
         save_run(
             out,

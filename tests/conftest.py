@@ -1,5 +1,6 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -23,3 +24,16 @@ def some_images(fashion_mnist):
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_window():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """More threads mostly wait for each other where the machine is busy."""
+    torch.set_num_threads(1)

@@ -23,13 +23,6 @@ POINTS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def no_window():
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def curves():
     result = Animator(xlabel="epoch", legend=["loss", "train", "test"])

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -15,22 +14,6 @@ from lenet_d2l import d2l, fashion_mnist, lenet, train_ch6
 from lenet_d2l.runs import load_run, load_weights, save_run
 
 USAGE = 2  # The exit code of a command line that is wrong
-
-
-@pytest.fixture(autouse=True)
-def no_window():
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """More threads mostly wait for each other where the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
@@ -338,11 +321,12 @@ def test_runs_of_the_same_second_are_both_kept(
 # What goes wrong on the way
 
 
-def test_a_divergence_is_one_line_and_exit_code_1(few, capsys):
+def test_a_divergence_is_one_line_and_exit_code_1(few, capsys, empty_folder):
     assert run("--lr", "1e38", "--out", "run") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "epoch 0, batch " in line
     assert "lr 1e+38 is probably too high" in line
+    assert list(empty_folder.iterdir()) == []
 
 
 def test_data_that_cannot_be_had_is_a_message_and_exit_code_1(

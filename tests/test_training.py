@@ -4,7 +4,6 @@ import signal
 from itertools import count
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -20,22 +19,6 @@ from lenet_d2l import (
     training,
 )
 from lenet_d2l.post import LOG
-
-
-@pytest.fixture(autouse=True)
-def no_window():
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """More threads mostly wait for each other where the machine is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def step(weights, loss, lr=0.9):

@@ -18,7 +18,8 @@ def inline_math(translator: HTML5Translator, node: nodes.math) -> None:
 
 def block_math(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write ``node`` as a displayed formula."""
-    translator.body.append(tex2mathml(node.astext(), as_block=True))
+    formula = tex2mathml(node.astext(), as_block=True)
+    translator.body.append(f'<div class="math">{formula}</div>')
     raise nodes.SkipNode
 
 
