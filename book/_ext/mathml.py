@@ -19,7 +19,7 @@ def inline_math(translator: HTML5Translator, node: nodes.math) -> None:
 def block_math(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write ``node`` as a displayed formula."""
     formula = tex2mathml(node.astext(), as_block=True)
-    translator.body.append(f'<div class="math">{formula}</div>')
+    translator.body.append(f'<div class="formula">{formula}</div>')
     raise nodes.SkipNode
 
 
