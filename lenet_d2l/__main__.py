@@ -15,10 +15,11 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from . import Animator, EpochRecord, lenet, load_data_fashion_mnist, train_ch6
+from . import EpochRecord, lenet, load_data_fashion_mnist, train_ch6
 from .accuracy import evaluate_accuracy_gpu
 from .mended_d2l import d2l
 from .runs import RECORDS, load_weights, save_run
+from .training import training_curves
 
 
 class Parser(argparse.ArgumentParser):
@@ -227,12 +228,7 @@ def run(arguments: list[str] | None) -> int:
         prepare(out)
     except (OSError, ValueError) as error:
         command.error(f"argument --out: {error}")
-    curves = Animator(
-        xlabel="epoch",
-        xlim=(0, max(1, args.num_epochs - 1)),
-        legend=["train loss", "train acc", "test acc"],
-        figsize=(6, 4),
-    )
+    curves = training_curves(args.num_epochs, figsize=(6, 4))
     records: list[EpochRecord] = []
     try:
         records = train_ch6(

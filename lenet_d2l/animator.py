@@ -32,6 +32,7 @@ class Animator(d2l.Animator):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.fig.set_layout_engine("constrained")  # Else labels are cut off
         self.frames = []  # All points of all curves, one frame an `add`
         self.window = self.fig.canvas.required_interactive_framework
         self.handle = None

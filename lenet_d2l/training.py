@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -92,6 +93,20 @@ def train_epoch(
     return metric[0] / metric[2], metric[1] / metric[2], int(metric[2])
 
 
+def training_curves(num_epochs: int, **settings: Any) -> Animator:
+    """Return empty curves for ``train_ch6``, one point an epoch in each.
+
+    ``settings`` are more arguments of ``Animator``, such as its figsize.
+    """
+    return Animator(
+        xlabel="epoch",
+        ylabel="loss (nats), accuracy",
+        xlim=(0, max(1, num_epochs - 1)),
+        legend=["train loss", "train acc", "test acc"],
+        **settings,
+    )
+
+
 def train_ch6(
     net: nn.Module,
     train_iter: Iterable,
@@ -105,8 +120,8 @@ def train_ch6(
 
     The post's recipe: Xavier's weights, plain SGD with learning rate ``lr``,
     cross entropy. Each epoch prints its record and adds it to the curves.
-    ``animator`` is where they are drawn, its curves being train loss, train
-    accuracy and test accuracy; without it a new one is made and shown.
+    ``animator`` is where they are drawn, such as ``training_curves`` makes;
+    without it one is made and shown.
     Stopped from the keyboard, it says so and returns the finished epochs,
     and ``net`` has the weights after the last of them.
 
@@ -122,11 +137,7 @@ def train_ch6(
     print("training on", device)
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     loss = nn.CrossEntropyLoss()
-    curves = animator or Animator(
-        xlabel="epoch",
-        xlim=(0, max(1, num_epochs - 1)),
-        legend=["train loss", "train acc", "test acc"],
-    )
+    curves = animator or training_curves(num_epochs)
     timer, records = d2l.Timer(), []
     finished = deepcopy(net.state_dict())
     try:
