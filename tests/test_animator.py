@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -351,7 +352,22 @@ def test_a_notebook_has_one_figure_a_training_and_no_second(cells, cell):
     assert len(figures_of(cells[cell])) == 1
 
 
+def without_clip_names(svg):
+    """Number the clip paths: their names are hashes of unrounded lengths.
+
+    The layout engine moves those by a rounding error from draw to draw;
+    what is drawn is stored rounded, and compared.
+    """
+    names = dict.fromkeys(re.findall(r'clipPath id="(\w+)"', svg))
+    for number, name in enumerate(names):
+        svg = svg.replace(name, f"clip{number}")
+    return svg
+
+
 def test_a_notebook_shows_the_last_state(cells):
-    (shown,), (last,), (first,) = map(figures_of, cells[1:])
+    (shown,), (last,), (first,) = (
+        [without_clip_names(svg) for svg in figures_of(cell)]
+        for cell in cells[1:]
+    )
     assert shown == last
     assert shown != first
