@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-import lenet_d2l.__main__ as cli
+import lenet_d2l.commands.train as cli
 from lenet_d2l import d2l, fashion_mnist, lenet, train_ch6
+from lenet_d2l.__main__ import main
 from lenet_d2l.runs import load_run, load_weights, save_run
 
 USAGE = 2  # The exit code of a command line that is wrong
@@ -57,7 +58,7 @@ def few(some_images, monkeypatch):
 def run(*arguments):
     """Run the command line; return its exit code."""
     try:
-        return cli.main([str(argument) for argument in arguments])
+        return main([str(argument) for argument in arguments])
     except SystemExit as end:
         return end.code
     except KeyboardInterrupt:

@@ -1,0 +1,89 @@
+"""What the command line takes: converters for argparse, and its errors."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+
+def whole_number(low: int, high: int | None = None):
+    """Return a converter to an int from ``low`` to ``high``, for argparse."""
+    wanted = f"a whole number of at least {low}"
+    if high is not None:
+        wanted = f"a whole number from {low} to {high}"
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(
+                f"must be {wanted}, not {text!r}"
+            )
+        return value
+
+    return convert
+
+
+def learning_rate(text: str) -> float:
+    """Convert to a number above 0 that torch's float32 can hold."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= torch.finfo(torch.float32).max:
+        raise argparse.ArgumentTypeError(
+            f"must be a finite number above 0, such as 0.9, not {text!r}"
+        )
+    return value
+
+
+def device_here(text: str) -> str:
+    """Check that this machine has the device."""
+    devices = ["cpu"]
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is not None:
+        devices.append(accelerator.type)
+        count = torch.accelerator.device_count()
+        devices += [f"{accelerator.type}:{i}" for i in range(count)]
+    if text not in devices:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not there; this machine has {', '.join(devices)}"
+        )
+    return text
+
+
+def seed_range(text: str) -> range:
+    """Convert FIRST:END to the seeds from FIRST up to, not with, END."""
+    first, colon, end = text.partition(":")
+    try:
+        result = range(int(first), int(end))
+    except ValueError:
+        result = range(0)
+    if not result or result[0] < 0 or result[-1] >= 2**63 or not colon:
+        raise argparse.ArgumentTypeError(
+            f"must be two whole numbers, such as 0:100 for the seeds 0 to "
+            f"99, not {text!r}"
+        )
+    return result
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Let ``parser`` take --data-dir."""
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="with the four files of Fashion-MNIST (default: found, or "
+        "fetched once and cached)",
+    )

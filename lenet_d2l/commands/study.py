@@ -1,0 +1,128 @@
+"""``seeds`` and ``study``: many runs, in parallel, into a CSV."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from joblib import parallel_config
+
+from ..fashion_mnist import read_fashion_mnist
+from ..studies import SEEDS, STUDIES, Study, run_study
+from .arguments import (
+    Parser,
+    add_data_dir,
+    device_here,
+    seed_range,
+    whole_number,
+)
+
+
+def parser(command: str, description: str) -> Parser:
+    """Return the parser of what every study takes."""
+    result = Parser(
+        prog=f"python -m lenet_d2l {command}",
+        description=f"{description} Rows are appended to the CSV run by run; "
+        f"stopped at any moment and started again, the command goes on with "
+        f"the runs that are missing.",
+    )
+    add = result.add_argument
+    add(
+        "--seeds",
+        type=seed_range,
+        required=True,
+        metavar="FIRST:END",
+        help="the seeds from FIRST up to, not with, END, such as 0:100",
+    )
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the CSV; a JSON beside it keeps versions, device and settings",
+    )
+    add(
+        "--jobs",
+        type=whole_number(1),
+        metavar="N",
+        help="runs at a time, of one thread each (default: one a core)",
+    )
+    add(
+        "--cluster",
+        metavar="ADDRESS",
+        help="of a Dask scheduler, such as tcp://10.0.0.1:8786, whose "
+        "workers do the runs; needs pip install 'lenet-d2l[cluster]'",
+    )
+    add(
+        "--device",
+        type=device_here,
+        default="cpu",
+        help="where each run trains (default: %(default)s)",
+    )
+    add_data_dir(result)
+    return result
+
+
+def seeds(arguments: list[str]) -> int:
+    """Train the post's recipe from many seeds; return the exit code."""
+    command = parser(
+        "seeds", "Train the post's recipe once from each of many seeds."
+    )
+    return run(command, SEEDS, arguments)
+
+
+def study(arguments: list[str]) -> int:
+    """Do one of the book's other studies; return the exit code."""
+    command = parser(
+        "study", "Train each recipe of one of the book's studies."
+    )
+    command.add_argument("name", choices=STUDIES, help="the study")
+    name = command.parse_args(arguments).name
+    return run(command, STUDIES[name], arguments)
+
+
+def run(command: Parser, study: Study, arguments: list[str]) -> int:
+    """Do ``study`` as the command line says; return the exit code."""
+    args = command.parse_args(arguments)
+    if args.out.suffix != ".csv":
+        command.error(f"argument --out: {args.out} does not end in .csv")
+    if not args.out.parent.is_dir():
+        command.error(f"argument --out: there is no folder {args.out.parent}")
+    try:
+        read_fashion_mnist(args.data_dir)  # Once, before the workers do
+    except NotADirectoryError as error:
+        command.error(f"argument --data-dir: {error}")
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with ExitStack() as stack:
+        if args.cluster:
+            try:
+                from distributed import Client
+            except ImportError:
+                command.error(
+                    "argument --cluster: Dask is missing; "
+                    "pip install 'lenet-d2l[cluster]'"
+                )
+            try:
+                stack.enter_context(Client(args.cluster, timeout=10))
+            except (OSError, ValueError) as error:
+                command.error(f"argument --cluster: {args.cluster}: {error}")
+            stack.enter_context(parallel_config("dask"))
+        try:
+            run_study(
+                study,
+                args.seeds,
+                args.out,
+                args.device,
+                args.data_dir,
+                args.jobs or -1,
+            )
+        except (OSError, ValueError) as error:
+            command.error(f"argument --out: {error}")
+        except RuntimeError as error:
+            print(f"{command.prog}: stopped: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from here")
+            raise
+    return 0

@@ -1,0 +1,31 @@
+"""Studies of many runs: what they train, and how they are run and kept."""
+
+from .baselines import BASELINES
+from .faults import FAULTS
+from .plateau import EVERY, STEPS, StepRow, gradient_norms
+from .recipes import EpochRow, Recipe, train_recipe
+from .steadier import STEADIER
+from .study import Study, run_study
+
+POST = {"post": Recipe()}
+
+SEEDS = Study(POST)
+
+STUDIES = {
+    "faults": Study(FAULTS),
+    "baselines": Study(BASELINES),
+    "steadier": Study(STEADIER),
+    "plateau": Study(
+        POST, gradient_norms, StepRow, lambda _: STEPS // EVERY, ".4g"
+    ),
+}
+
+__all__ = [
+    "SEEDS",
+    "STUDIES",
+    "EpochRow",
+    "Recipe",
+    "Study",
+    "run_study",
+    "train_recipe",
+]

@@ -1,0 +1,130 @@
+"""Faults planted in the recipe, to see which of them its bands catch.
+
+Source: the chapter "One run is not a result". Each is a mistake that people
+make, and leaves a training that runs to its end. A recipe with nine epochs
+is not here: it is the first nine of ten.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    SequentialSampler,
+    TensorDataset,
+)
+
+from ..mended_d2l import d2l
+from ..net import init_weights, lenet
+from .recipes import Loaders, Recipe
+
+T_SHIRT, TROUSER = 0, 1
+
+
+def in_order(dataset: TensorDataset, batch_size: int) -> DataLoader:
+    """Return the minibatches of ``dataset``, not shuffled."""
+    batches = BatchSampler(SequentialSampler(dataset), batch_size, False)
+    return DataLoader(dataset, batch_size=None, sampler=batches)
+
+
+def not_shuffled(train_iter: Any, test_iter: Any) -> Loaders:
+    """Train on the images in the order of the file, in every epoch."""
+    batch_size = train_iter.sampler.batch_size
+    return in_order(train_iter.dataset, batch_size), test_iter
+
+
+def pixels_to_255(train_iter: Any, test_iter: Any) -> Loaders:
+    """Forget to divide the pixels by 255, in training and test."""
+    for loader in train_iter, test_iter:
+        loader.dataset.tensors[0].mul_(255)
+    return train_iter, test_iter
+
+
+def pixels_around_0(train_iter: Any, test_iter: Any) -> Loaders:
+    """Bring the pixels to [-1, 1], in training and test."""
+    for loader in train_iter, test_iter:
+        loader.dataset.tensors[0].mul_(2).sub_(1)
+    return train_iter, test_iter
+
+
+def two_labels_swapped(train_iter: Any, test_iter: Any) -> Loaders:
+    """Call the T-shirts trousers, and the trousers T-shirts, in training."""
+    y = train_iter.dataset.tensors[1]
+    shirts, trousers = y == T_SHIRT, y == TROUSER
+    y[shirts], y[trousers] = TROUSER, T_SHIRT
+    return train_iter, test_iter
+
+
+def tested_on_train(train_iter: Any, test_iter: Any) -> Loaders:
+    """Measure the test accuracy on the images of training."""
+    batch_size = train_iter.sampler.batch_size
+    return train_iter, in_order(train_iter.dataset, batch_size)
+
+
+def biases_frozen(module: nn.Module) -> None:
+    """Draw the weights as the recipe says, but never train a bias."""
+    init_weights(module)
+    if isinstance(module, (nn.Linear, nn.Conv2d)):
+        module.get_parameter("bias").requires_grad_(False)
+
+
+def no_xavier(module: nn.Module) -> None:
+    """Leave the weights as PyTorch draws them."""
+
+
+def padded_twice() -> nn.Sequential:
+    """Return LeNet with its second convolution padded too: 784, not 400."""
+    net = lenet()
+    net[4] = nn.Conv2d(6, 16, kernel_size=5, padding=2)
+    net[8] = nn.Linear(16 * 7 * 7, 120)
+    return net
+
+
+def max_pooling() -> nn.Sequential:
+    """Return LeNet with maxima in the place of means."""
+    net = lenet()
+    net[3], net[6] = nn.MaxPool2d(2), nn.MaxPool2d(2)
+    return net
+
+
+def mean_over_batches(
+    net: nn.Module,
+    train_iter: Iterable,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device | str,
+) -> tuple[float, float, int]:
+    """Train one epoch, but let each minibatch weigh the same in the means."""
+    metric = d2l.Accumulator(3)
+    net.train()
+    for X, y in train_iter:
+        X, y = X.to(device), y.to(device)
+        optimizer.zero_grad()
+        y_hat = net(X)
+        l = loss(y_hat, y)
+        l.backward()
+        optimizer.step()
+        with torch.no_grad():
+            metric.add(l, d2l.accuracy(y_hat, y) / len(y), 1)
+    return metric[0] / metric[2], metric[1] / metric[2], int(metric[2])
+
+
+POST = Recipe()
+
+FAULTS = {
+    "not shuffled": replace(POST, data=not_shuffled),
+    "pixels to 255": replace(POST, data=pixels_to_255),
+    "pixels in [-1, 1]": replace(POST, data=pixels_around_0),
+    "biases frozen": replace(POST, init=biases_frozen),
+    "Xavier left out": replace(POST, init=no_xavier),
+    "second convolution padded": replace(POST, net=padded_twice),
+    "max pooling": replace(POST, net=max_pooling),
+    "lr 0.5": replace(POST, lr=0.5),
+    "two labels swapped": replace(POST, data=two_labels_swapped),
+    "tested on train data": replace(POST, data=tested_on_train),
+    "mean over batches": replace(POST, epoch=mean_over_batches),
+}

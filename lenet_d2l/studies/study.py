@@ -1,0 +1,255 @@
+"""Studies: runs of one recipe or several from many seeds, kept in a CSV.
+
+Source: the chapter "One run is not a result". Each run is trained in one
+thread, so its digits do not depend on how many train beside it. A study may
+be killed at any moment and started again: a run that was finished is kept.
+"""
+
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+from joblib import Parallel, delayed
+
+from ..atomic import replacing
+from ..data import load_data_fashion_mnist
+from ..runs import environment
+from .recipes import EpochRow, Recipe, train_recipe
+
+# Torch's random numbers are one sequence a process. Two runs in two threads
+# of one process, such as a Dask worker may have, would disturb each other.
+ONE_AT_A_TIME = threading.Lock()
+
+
+class Run(NamedTuple):
+    """A recipe, by its name in the study, and a seed."""
+
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is measured: recipes by name, and what a run of one gives.
+
+    ``measure(recipe, seed, train_iter, test_iter, device)`` trains and
+    returns ``length(recipe)`` rows, named tuples of the type ``row``; their
+    fractions are written in the format ``digits``.
+    """
+
+    recipes: dict[str, Recipe]
+    measure: Callable[..., list] = train_recipe
+    row: Any = EpochRow
+    length: Callable[[Recipe], int] = lambda recipe: recipe.num_epochs
+    digits: str = ".6f"
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that name a run; one recipe alone needs no name."""
+        return ["variant", "seed"] if len(self.recipes) > 1 else ["seed"]
+
+    @property
+    def header(self) -> str:
+        """The first line of the CSV."""
+        return ",".join([*self.key, *self.row._fields]) + "\n"
+
+    def lines(self, run: Run, rows: list) -> str:
+        """The lines of the CSV for a run."""
+        key = [getattr(run, name) for name in self.key]
+        return "".join(
+            ",".join(
+                format(value, self.digits if isinstance(value, float) else "")
+                for value in [*key, *row]
+            )
+            + "\n"
+            for row in rows
+        )
+
+    def settings(self, device: str) -> dict[str, Any]:
+        """What the rows depend on besides the seed: recipes and machine."""
+        recipes = {name: r.settings() for name, r in self.recipes.items()}
+        here = environment() | {"device": device, "threads": 1}
+        return {"environment": here, "recipes": recipes}
+
+
+def settings_file(file: Path) -> Path:
+    """Return the path of the JSON beside a study's CSV."""
+    return file.with_suffix(".json")
+
+
+def check_settings(file: Path, settings: dict[str, Any]) -> None:
+    """Write ``settings`` beside ``file``, or see that they are those there.
+
+    Recipes that the file does not have yet may join those that it has.
+
+    Raises:
+        ValueError: the file was made with other settings, or nothing beside
+            it says with which.
+    """
+    beside = settings_file(file)
+    if file.exists() and not beside.exists():
+        raise ValueError(
+            f"{file} has no {beside.name} beside it to say how it was made; "
+            f"name another file"
+        )
+    if beside.exists():
+        made = json.loads(beside.read_text())
+        there, here = flat(made), flat(settings)
+        for name in here.keys() & there.keys():
+            if here[name] != there[name]:
+                raise ValueError(
+                    f"{file} was made with {name} {there[name]}, this study "
+                    f"has {here[name]}; name another file"
+                )
+        settings["recipes"] = made["recipes"] | settings["recipes"]
+    with replacing(beside) as scratch:
+        scratch.write_text(json.dumps(settings, indent=1) + "\n")
+
+
+def flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Return nested settings as one dict, the names joined by dots."""
+    result: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            result |= flat(value, f"{above}{name}.")
+        else:
+            result[above + name] = value
+    return result
+
+
+def finished_runs(file: Path, study: Study) -> set[Run]:
+    """Return the runs that ``file`` holds; cut off one that is not whole.
+
+    A run is written at once, so a kill can leave at most the last one in
+    part. That it was cut off is said on stdout. A missing file is made.
+
+    Raises:
+        ValueError: the file is not a CSV of this study.
+    """
+    text = file.read_text() if file.exists() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+    if not lines:
+        lines = [study.header]
+    if lines[0] != study.header:
+        raise ValueError(
+            f"{file} does not start with the line {study.header.strip()!r}; "
+            f"name another file"
+        )
+    table = pd.read_csv(StringIO("".join(lines)))
+    if "variant" not in table:
+        table.insert(0, "variant", next(iter(study.recipes)))
+    sizes = table.groupby(["variant", "seed"], sort=False).size()
+    runs = {
+        Run(variant, int(seed)): n for (variant, seed), n in sizes.items()
+    }
+    if runs:
+        *_, last = runs
+        if runs[last] < study.length(study.recipes[last.variant]):
+            lines = lines[: -runs.pop(last)]
+    for run, size in runs.items():
+        whole = study.length(study.recipes[run.variant])
+        if size != whole:
+            raise ValueError(
+                f"{file} has {size} rows for {run}, not {whole}; mend it, "
+                f"or name another file"
+            )
+    kept = "".join(lines)
+    if kept != text:
+        if text:
+            print(f"{file}: cut off what a stop left of a run")
+        with replacing(file) as scratch:
+            scratch.write_text(kept)
+    return set(runs)
+
+
+def measure_run(
+    study: Study,
+    run: Run,
+    device: str,
+    data_dir: str | os.PathLike[str] | None,
+    settings: dict[str, Any],
+) -> tuple[Run, list]:
+    """Measure one run, in the process that is to do it; return its rows.
+
+    Raises:
+        RuntimeError: the process has other versions than ``settings``, as a
+            machine of a cluster may have.
+    """
+    with ONE_AT_A_TIME:
+        torch.set_num_threads(1)
+        here = study.settings(device)["environment"]
+        if here != settings["environment"]:
+            raise RuntimeError(
+                f"a worker has {here}, the study {settings['environment']}"
+            )
+        recipe = study.recipes[run.variant]
+        loaders = load_data_fashion_mnist(recipe.batch_size, data_dir)
+        rows = study.measure(recipe, run.seed, *recipe.data(*loaders), device)
+    return run, rows
+
+
+def run_study(
+    study: Study,
+    seeds: Iterable[int],
+    file: Path,
+    device: str = "cpu",
+    data_dir: str | os.PathLike[str] | None = None,
+    n_jobs: int = -1,
+) -> None:
+    """Measure every recipe of ``study`` from every seed; append to ``file``.
+
+    Runs that the file has are not repeated. Those that are missing are done
+    by ``n_jobs`` processes at a time, -1 meaning one a core (joblib's rule,
+    and joblib's backend where ``parallel_config`` has chosen one). A line on
+    stdout says of each what it gave, and how long the rest will take.
+    Versions, device and recipes are written beside it, in a JSON.
+
+    Raises:
+        ValueError: the file belongs to another study, or is being written.
+        RuntimeError: a worker has other versions than this process.
+    """
+    lock = FileLock(file.with_suffix(".lock"), blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another study is writing {file} now") from None
+    with lock:
+        settings = study.settings(device)
+        check_settings(file, settings)
+        finished = finished_runs(file, study)
+        todo = [
+            run
+            for seed in seeds
+            for variant in study.recipes
+            if (run := Run(variant, seed)) not in finished
+        ]
+        print(f"{len(finished)} runs are in {file}, {len(todo)} are to do")
+        start = time.monotonic()
+        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+            delayed(measure_run)(study, run, device, data_dir, settings)
+            for run in todo
+        )
+        with file.open("a") as out:
+            for done, (run, rows) in enumerate(results, 1):
+                lines = study.lines(run, rows)
+                out.write(lines)
+                out.flush()
+                os.fsync(out.fileno())
+                left = (time.monotonic() - start) / done * (len(todo) - done)
+                print(
+                    f"{lines.splitlines()[-1]}; {done} of {len(todo)}, "
+                    f"about {math.ceil(left / 60)} min left",
+                    flush=True,
+                )
+    lock_file = Path(lock.lock_file)
+    lock_file.unlink(missing_ok=True)
