@@ -56,7 +56,7 @@ def gradient_norms(
             if step % EVERY == 0:
                 gradients = [w.grad for w in weights if w.grad is not None]
                 norms = [float(gradient.norm()) for gradient in gradients]
-                rows.append(StepRow(step, float(l), *norms))
+                rows.append(StepRow(step, l.item(), *norms))
             optimizer.step()
             step += 1
     return rows

@@ -5,6 +5,7 @@ thread, so its digits do not depend on how many train beside it. A study may
 be killed at any moment and started again: a run that was finished is kept.
 """
 
+import csv
 import json
 import math
 import os
@@ -66,14 +67,15 @@ class Study:
     def lines(self, run: Run, rows: list) -> str:
         """The lines of the CSV for a run."""
         key = [getattr(run, name) for name in self.key]
-        return "".join(
-            ",".join(
+        lines = StringIO()
+        csv.writer(lines, lineterminator="\n").writerows(
+            [
                 format(value, self.digits if isinstance(value, float) else "")
                 for value in [*key, *row]
-            )
-            + "\n"
+            ]
             for row in rows
         )
+        return lines.getvalue()
 
     def settings(self, device: str) -> dict[str, Any]:
         """What the rows depend on besides the seed: recipes and machine."""
