@@ -84,38 +84,31 @@ class Study:
         return {"environment": here, "recipes": recipes}
 
 
-def settings_file(file: Path) -> Path:
-    """Return the path of the JSON beside a study's CSV."""
-    return file.with_suffix(".json")
-
-
-def check_settings(file: Path, settings: dict[str, Any]) -> None:
-    """Write ``settings`` beside ``file``, or see that they are those there.
+def joined(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return ``settings`` joined with those that ``file`` was made with.
 
     Recipes that the file does not have yet may join those that it has.
 
     Raises:
-        ValueError: the file was made with other settings, or nothing beside
-            it says with which.
+        ValueError: the two differ, or nothing says how the file was made.
     """
-    beside = settings_file(file)
-    if file.exists() and not beside.exists():
-        raise ValueError(
-            f"{file} has no {beside.name} beside it to say how it was made; "
-            f"name another file"
-        )
-    if beside.exists():
-        made = json.loads(beside.read_text())
-        there, here = flat(made), flat(settings)
-        for name in here.keys() & there.keys():
-            if here[name] != there[name]:
-                raise ValueError(
-                    f"{file} was made with {name} {there[name]}, this study "
-                    f"has {here[name]}; name another file"
-                )
-        settings["recipes"] = made["recipes"] | settings["recipes"]
-    with replacing(beside) as scratch:
-        scratch.write_text(json.dumps(settings, indent=1) + "\n")
+    beside = file.with_suffix(".json")
+    if not beside.exists():
+        if file.exists():
+            raise ValueError(
+                f"{file} has no {beside.name} beside it to say how it was "
+                f"made; name another file"
+            )
+        return settings
+    made = json.loads(beside.read_text())
+    there, here = flat(made), flat(settings)
+    for name in here.keys() & there.keys():
+        if here[name] != there[name]:
+            raise ValueError(
+                f"{file} was made with {name} {there[name]}, this study has "
+                f"{here[name]}; name another file"
+            )
+    return settings | {"recipes": made["recipes"] | settings["recipes"]}
 
 
 def flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
@@ -129,49 +122,41 @@ def flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
     return result
 
 
-def finished_runs(file: Path, study: Study) -> set[Run]:
-    """Return the runs that ``file`` holds; cut off one that is not whole.
+def whole_runs(text: str, study: Study) -> tuple[set[Run], str]:
+    """Return the runs in the ``text`` of a CSV, and the text of just those.
 
     A run is written at once, so a kill can leave at most the last one in
-    part. That it was cut off is said on stdout. A missing file is made.
+    part. The text of no run is the header.
 
     Raises:
-        ValueError: the file is not a CSV of this study.
+        ValueError: it is not a CSV of this study.
     """
-    text = file.read_text() if file.exists() else ""
     lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
     if not lines:
-        lines = [study.header]
+        return set(), study.header
     if lines[0] != study.header:
-        raise ValueError(
-            f"{file} does not start with the line {study.header.strip()!r}; "
-            f"name another file"
-        )
+        raise ValueError(f"its first line is not {study.header.strip()}")
     table = pd.read_csv(StringIO("".join(lines)))
+    table[["seed", *study.row._fields]].apply(pd.to_numeric)
     if "variant" not in table:
         table.insert(0, "variant", next(iter(study.recipes)))
     sizes = table.groupby(["variant", "seed"], sort=False).size()
     runs = {
-        Run(variant, int(seed)): n for (variant, seed), n in sizes.items()
+        Run(variant, int(seed)): rows
+        for (variant, seed), rows in sizes.items()
     }
-    if runs:
-        *_, last = runs
-        if runs[last] < study.length(study.recipes[last.variant]):
-            lines = lines[: -runs.pop(last)]
-    for run, size in runs.items():
+    for i, (run, rows) in enumerate(list(runs.items()), 1):
+        if run.variant not in study.recipes:
+            raise ValueError(f"it has an unknown recipe, {run.variant!r}")
         whole = study.length(study.recipes[run.variant])
-        if size != whole:
+        if i == len(sizes) and rows < whole:
+            lines = lines[: -runs.pop(run)]
+        elif rows != whole:
             raise ValueError(
-                f"{file} has {size} rows for {run}, not {whole}; mend it, "
-                f"or name another file"
+                f"it has {rows} rows for seed {run.seed} of {run.variant!r}, "
+                f"not {whole}"
             )
-    kept = "".join(lines)
-    if kept != text:
-        if text:
-            print(f"{file}: cut off what a stop left of a run")
-        with replacing(file) as scratch:
-            scratch.write_text(kept)
-    return set(runs)
+    return set(runs), "".join(lines)
 
 
 def measure_run(
@@ -226,16 +211,29 @@ def run_study(
     except Timeout:
         raise ValueError(f"another study is writing {file} now") from None
     with lock:
-        settings = study.settings(device)
-        check_settings(file, settings)
-        finished = finished_runs(file, study)
+        settings = joined(file, study.settings(device))
+        text = file.read_text() if file.exists() else ""
+        try:
+            finished, kept = whole_runs(text, study)
+        except ValueError as error:
+            raise ValueError(
+                f"{file} is not of this study: {error}; mend it, or name "
+                f"another file"
+            ) from error
+        with replacing(file.with_suffix(".json")) as scratch:
+            scratch.write_text(json.dumps(settings, indent=1) + "\n")
+        if text != kept:
+            if text:
+                print(f"{file}: cut off what was left of an unfinished run")
+            with replacing(file) as scratch:
+                scratch.write_text(kept)
         todo = [
             run
             for seed in seeds
             for variant in study.recipes
             if (run := Run(variant, seed)) not in finished
         ]
-        print(f"{len(finished)} runs are in {file}, {len(todo)} are to do")
+        print(f"runs in {file}: {len(finished)}, to do: {len(todo)}")
         start = time.monotonic()
         results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
             delayed(measure_run)(study, run, device, data_dir, settings)
@@ -253,5 +251,4 @@ def run_study(
                     f"about {math.ceil(left / 60)} min left",
                     flush=True,
                 )
-    lock_file = Path(lock.lock_file)
-    lock_file.unlink(missing_ok=True)
+    Path(lock.lock_file).unlink(missing_ok=True)

@@ -1,0 +1,288 @@
+"""Studies: whole, resumed, refused; killed processes are real ones."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+import cloudpickle
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+from joblib import parallel_config
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    TensorDataset,
+)
+
+from lenet_d2l.studies import EpochRow, Recipe, Study, run_study
+
+HEADER = "seed,epoch,train_loss,train_acc,test_acc\n"
+
+# Dask's workers do not find this module, so its functions travel whole
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def invented(recipe, seed, train_iter, test_iter, device):
+    """Rows that say from which seed they are; nothing is trained."""
+    epochs = range(recipe.num_epochs)
+    return [
+        EpochRow(e, seed + e / 10, 0.5, float(os.getpid())) for e in epochs
+    ]
+
+
+def slow(recipe, seed, train_iter, test_iter, device):
+    time.sleep(1)
+    return invented(recipe, seed, train_iter, test_iter, device)
+
+
+STUDY = Study({"post": Recipe(num_epochs=2)}, invented)
+SLOW = Study({"post": Recipe(num_epochs=2)}, slow)
+TWO = Study(
+    {"one, two": Recipe(num_epochs=1), "three": Recipe(num_epochs=2)},
+    invented,
+)
+
+
+def few(dataset, n=600):
+    """Shuffled minibatches of the first ``n`` examples, and in order."""
+    part = TensorDataset(*(tensor.clone() for tensor in dataset[:n]))
+    batches = BatchSampler(RandomSampler(part), 256, drop_last=False)
+    return DataLoader(part, batch_size=None, sampler=batches)
+
+
+def seeds_of(file):
+    return pd.read_csv(file).seed.tolist()
+
+
+def test_the_csv_has_a_row_an_epoch_and_the_json_says_how_it_was_made(
+    tmp_path, capsys
+):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(3, 6), file, n_jobs=1)
+    table = pd.read_csv(file)
+    assert file.read_text().startswith(HEADER)
+    assert table.seed.tolist() == [3, 3, 4, 4, 5, 5]
+    assert table.epoch.tolist() == [0, 1] * 3
+    assert table.train_loss.tolist() == [3, 3.1, 4, 4.1, 5, 5.1]
+    made = json.loads(file.with_suffix(".json").read_text())
+    assert made["recipes"]["post"]["lr"] == 0.9
+    assert made["recipes"]["post"]["net"] == "lenet"
+    assert made["environment"]["device"] == "cpu"
+    assert made["environment"]["threads"] == 1
+    assert "3 of 3, about 0 min left" in capsys.readouterr().out
+    assert {f.name for f in tmp_path.iterdir()} == {"seeds.csv", "seeds.json"}
+
+
+def test_more_recipes_than_one_have_a_column_of_their_names(tmp_path):
+    file = tmp_path / "study.csv"
+    run_study(TWO, range(2), file, n_jobs=1)
+    table = pd.read_csv(file)
+    assert table.columns[0] == "variant"
+    assert table.variant.tolist() == ["one, two", "three", "three"] * 2
+
+
+def test_several_processes_do_the_runs(tmp_path):
+    file = tmp_path / "seeds.csv"
+    run_study(SLOW, range(4), file, n_jobs=2)
+    table = pd.read_csv(file)
+    assert sorted(table.seed) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert table.test_acc.nunique() == 2  # Processes
+    assert float(os.getpid()) not in table.test_acc.tolist()
+
+
+def test_what_is_finished_is_not_repeated(tmp_path, capsys):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(2), file, n_jobs=1)
+    before = file.read_text()
+    run_study(STUDY, range(4), file, n_jobs=1)
+    assert file.read_text().startswith(before)
+    assert seeds_of(file) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert "seeds.csv: 2, to do: 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("cut", [1, 3, 17, 20, 30, 55])
+def test_a_run_written_in_part_is_cut_off_said_and_done_again(
+    cut, tmp_path, capsys
+):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(2), file, n_jobs=1)
+    whole = file.read_text()
+    file.write_text(whole[:-cut])
+    capsys.readouterr()
+    run_study(STUDY, range(2), file, n_jobs=1)
+    assert file.read_text() == whole
+    out = capsys.readouterr().out
+    assert "cut off what was left of an unfinished run" in out
+    assert "seeds.csv: 1, to do: 1" in out
+
+
+def test_a_header_written_in_part_is_no_obstacle(tmp_path):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(1), file, n_jobs=1)
+    whole = file.read_text()
+    file.write_text(HEADER[:-5])
+    run_study(STUDY, range(1), file, n_jobs=1)
+    assert file.read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("0,1,0.1", "9,1,0.1"), "1 rows for seed"),
+        (lambda text: text + text[len(HEADER) :], "4 rows for seed 0"),
+        (lambda text: "a,b\n1,2\n", "its first line is not seed,epoch"),
+        (lambda text: text.replace("1,0", "x,0", 1), "Unable to parse"),
+        (lambda text: text.replace(",", ",,", 9), "its first line"),
+        (lambda text: text + "1,2,3,4,5,6\n", "Expected 5 fields"),
+    ],
+)
+def test_a_file_that_is_no_csv_of_the_study_is_refused_and_kept(
+    change, said, tmp_path
+):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(2), file, n_jobs=1)
+    file.write_text(text := change(file.read_text()))
+    with pytest.raises(ValueError, match=said):
+        run_study(STUDY, range(2), file, n_jobs=1)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("study", "device", "said"),
+    [
+        (
+            Study({"post": Recipe(num_epochs=2, lr=0.5)}, invented),
+            "cpu",
+            "made with recipes.post.lr 0.9, this study has 0.5",
+        ),
+        (STUDY, "meta", "made with environment.device cpu"),
+        (TWO, "cpu", "its first line is not variant,seed"),
+    ],
+)
+def test_a_file_of_other_settings_is_refused_and_kept(
+    study, device, said, tmp_path
+):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(1), file, n_jobs=1)
+    before = file.read_text(), file.with_suffix(".json").read_text()
+    with pytest.raises(ValueError, match=said):
+        run_study(study, range(1), file, device, n_jobs=1)
+    after = file.read_text(), file.with_suffix(".json").read_text()
+    assert after == before
+
+
+def test_a_file_that_nothing_says_how_it_was_made_is_refused(tmp_path):
+    file = tmp_path / "seeds.csv"
+    file.write_text(HEADER)
+    with pytest.raises(ValueError, match="beside it to say how it was made"):
+        run_study(STUDY, range(1), file, n_jobs=1)
+
+
+def test_a_new_recipe_may_join_the_others(tmp_path):
+    file = tmp_path / "study.csv"
+    run_study(TWO, range(1), file, n_jobs=1)
+    more = replace(TWO, recipes=TWO.recipes | {"four": Recipe(num_epochs=1)})
+    run_study(more, range(1), file, n_jobs=1)
+    assert pd.read_csv(file).variant.tolist() == [
+        *("one, two", "three", "three", "four")
+    ]
+    made = json.loads(file.with_suffix(".json").read_text())
+    assert made["recipes"].keys() == more.recipes.keys()
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_study import SLOW, run_study
+run_study(SLOW, range(8), Path({file!r}), n_jobs=2)
+"""
+
+
+@contextmanager
+def started(file, tests):
+    """The study of eight slow seeds, in a process of its own."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            SCRIPT.format(tests=str(tests), file=str(file)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def rows_in(file):
+    return len(file.read_text().splitlines()) - 1 if file.exists() else 0
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_killed_and_started_again_it_keeps_what_was_finished(
+    tmp_path, request
+):
+    file = tmp_path / "seeds.csv"
+    with started(file, request.path.parent):
+        wait_for(lambda: rows_in(file) >= 4)
+    before = file.read_text()
+    finished = set(seeds_of(file))
+    assert len(finished) < 8
+    with started(file, request.path.parent) as process:
+        out = process.communicate(timeout=60)[0]
+        assert process.returncode == 0, out
+    assert file.read_text().startswith(before)
+    assert sorted(seeds_of(file)) == [s for s in range(8) for _ in range(2)]
+
+
+def test_two_studies_cannot_write_one_file(tmp_path, request):
+    file = tmp_path / "seeds.csv"
+    with started(file, request.path.parent):
+        wait_for(lambda: rows_in(file) >= 2)
+        with pytest.raises(ValueError, match="another study is writing"):
+            run_study(SLOW, range(8), file, n_jobs=1)
+
+
+def test_a_dask_cluster_does_the_runs_though_a_worker_is_killed(tmp_path):
+    file = tmp_path / "seeds.csv"
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        Client(cluster.scheduler_address) as client,
+        ThreadPoolExecutor() as background,
+        parallel_config("dask"),
+    ):
+        pids = client.run(os.getpid).values()
+
+        def kill_one():
+            wait_for(lambda: rows_in(file) >= 2)
+            os.kill(min(pids), signal.SIGKILL)
+            return min(pids)
+
+        killed = background.submit(kill_one)
+        run_study(SLOW, range(6), file)
+        assert killed.result() in pids
+    table = pd.read_csv(file)
+    assert sorted(table.seed) == [s for s in range(6) for _ in range(2)]
+    assert float(os.getpid()) not in table.test_acc.tolist()
