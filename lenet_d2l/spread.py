@@ -1,0 +1,71 @@
+"""Where one run lies in the spread of many.
+
+Source: the chapter "One run is not a result".
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+from scipy import stats
+
+from .bands import BAD, last_epoch
+
+FIGURES = {
+    "train_loss": "loss",
+    "train_acc": "train acc",
+    "test_acc": "test acc",
+}
+
+
+class Place(NamedTuple):
+    """How many of ``n`` repeats are smaller than a figure."""
+
+    below: int
+    n: int
+
+    @property
+    def percentile(self) -> float:
+        """The share of the repeats that are smaller, in percent."""
+        return 100 * self.below / self.n
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The percentiles that ``n`` repeats allow: Clopper and Pearson's."""
+        test = stats.binomtest(self.below, self.n)
+        ends = test.proportion_ci(confidence, method="exact")
+        return 100 * ends.low, 100 * ends.high
+
+    def is_usual(self) -> bool:
+        """Whether the figure lies in the middle 95 % of the repeats."""
+        return 2.5 <= self.percentile <= 97.5
+
+    def __str__(self) -> str:
+        low, high = self.interval()
+        return (
+            f"{self.below} of {self.n} are smaller: percentile "
+            f"{self.percentile:.0f} [{low:.1f}, {high:.1f}]"
+        )
+
+
+def places(study: pd.DataFrame, row: NamedTuple) -> dict[str, Place]:
+    """Return the place of each figure of ``row`` in a study's last epoch."""
+    last = last_epoch(study)
+    return {
+        name: Place(int((last[name] < getattr(row, name)).sum()), len(last))
+        for name in BAD
+    }
+
+
+def verdict(study: pd.DataFrame, row: NamedTuple) -> str:
+    """Return, in a sentence, which figures of ``row`` are like the study's.
+
+    A figure is like the study's where it lies in the middle 95 % of it.
+    """
+    clauses = []
+    for name, place in places(study, row).items():
+        better = 100 - place.percentile if BAD[name] > 0 else place.percentile
+        like = "like" if place.is_usual() else "unlike"
+        clauses.append(
+            f"{FIGURES[name]} {getattr(row, name):.3f} is {like} ours "
+            f"(better than {better:.0f} % of {place.n} seeds)"
+        )
+    return "; ".join(clauses) + "."

@@ -1,0 +1,365 @@
+"""Every number in the book's prose: those that are claims, and the others.
+
+``CLAIMS`` has, page by page, the phrases whose numbers a run, a published
+figure or the net itself decides. The numbers in them are computed where the
+package holds what they come from, and cited where it does not. A phrase has
+to occur once in its page, so that no second copy can hide a change of it.
+
+``NOT_OF_A_RUN`` has, page by page, the numbers outside those phrases: years,
+versions, sizes, settings, numbers of chapters.
+
+To add a page, give it an entry in both and run ``pytest
+tests/test_prose.py``, which names every number that neither accounts for.
+"""
+
+import math
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import torch
+
+from lenet_d2l import layer_shapes, lenet, post
+from lenet_d2l.d2l_repeats import ENGLISH
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in [
+        ROOT / "README.md",
+        *sorted((ROOT / "book").glob("*.md")),
+        *sorted((ROOT / "book").glob("*.ipynb")),
+    ]
+}
+
+# --- What the package holds -------------------------------------------------
+
+FIRST, *_, BEFORE_LAST, LAST = post.LOG
+EPOCHS = len(post.LOG)
+TEX_EXAMPLES = f"{post.EXAMPLES:,}".replace(",", r"\,")
+FIRST_SECONDS, *OTHER_SECONDS = post.seconds_per_epoch()
+LATER_SECONDS = sum(OTHER_SECONDS) / len(OTHER_SECONDS)  # Per epoch
+START_UP = f"{FIRST_SECONDS - LATER_SECONDS:.1f}"
+# "About": to the nearest hundred
+FLAT_SPEED = f"{round(post.EXAMPLES / LATER_SECONDS, -2):,.0f}"
+FALL = f"falls from {BEFORE_LAST.test_acc:.3f} to {LAST.test_acc:.3f}"
+TEST_ACC = f"{LAST.test_acc:.3f}"
+FIRST_LOSS = f"{FIRST.train_loss:.3f}"
+REPEATS = ENGLISH["test_acc"]
+RANGE = f"{REPEATS.low:.3f} to {REPEATS.high:.3f}"
+
+NET = lenet()
+HELD = [sum(p.numel() for p in layer.parameters()) for layer in NET]
+TOTAL = f"{sum(HELD):,}"
+SHAPES = [
+    tuple(row.shape[1:])
+    for row in layer_shapes(NET, torch.zeros(1, 1, 28, 28))
+]
+IMAGE, C1, S2, C3, S4 = (SHAPES[i] for i in (0, 1, 3, 4, 6))
+FLAT, C5, F6, CLASSES = (SHAPES[i][0] for i in (7, 8, 10, 12))
+FILTER = NET[1].kernel_size[0]
+PADDING = NET[1].padding[0]
+POOL = NET[3].kernel_size
+PADDED = IMAGE[1] + 2 * PADDING
+PRODUCT = "·".join(map(str, S4))
+
+
+def square(shape):
+    """Height and width of a shape, as the prose writes them."""
+    return f"{shape[-2]}×{shape[-1]}"
+
+
+BATCH = 256
+FULL_BATCHES, LAST_BATCH = divmod(post.EXAMPLES, BATCH)
+
+# --- What is cited ----------------------------------------------------------
+
+# Softmax regression on Fashion-MNIST, as public notebooks show it
+SOFTMAX = "0.82 to 0.84"
+
+# Xiao et al. 2017
+TEST_IMAGES = 10_000
+
+# LeCun et al. 1998, sections II.B (LeNet-5) and III (its error on MNIST).
+# C3: 60 links of 5×5 weights, and a bias for each of its 16 maps
+PAPER = {
+    "C1": HELD[1],
+    "S2": 2 * S2[0],
+    "C3": 60 * FILTER**2 + C3[0],
+    "S4": 2 * S4[0],
+    "C5": HELD[8],
+    "F6": HELD[10],
+}
+PAPER_TOTAL = f"{sum(PAPER.values()):,}"
+# A pooling layer's pixel has 4 inputs and a bias; the output has no bias
+CONNECTIONS = (
+    (PAPER["C1"] * C1[1] * C1[2] + PAPER["C3"] * C3[1] * C3[2])
+    + 5 * (math.prod(S2) + math.prod(S4))
+    + (PAPER["C5"] + PAPER["F6"] + F6 * CLASSES)
+)
+MORE_IN_C3 = f"{HELD[4] - PAPER['C3']:+}"
+MORE_IN_POOLING = f"{-PAPER['S2'] - PAPER['S4']:+}"
+MORE = f"{sum(HELD) - sum(PAPER.values()):,}"
+PAPER_ERROR = 0.95  # Per cent, without distortions
+
+# --- The claims -------------------------------------------------------------
+
+CLAIMS = {
+    "README.md": [],
+    "book/01_lenet.ipynb": [
+        f"so that {FLAT} numbers fit beside {IMAGE[1]} pixels",
+        f"The input has {square(IMAGE)} pixels",
+        f"six {FILTER}×{FILTER} filters. It is padded by {PADDING} so that "
+        f"its maps stay {square(C1)}. S2 averages "
+        f"{POOL}×{POOL} blocks: {square(S2)}.",
+        f"so {S2[1]} becomes {C3[1]}. S4 averages again: {square(S4)}.",
+        f"The {PRODUCT} = {FLAT} numbers are laid out",
+        f"layers take it to {C5}, to {F6}, to {CLASSES}.",
+        f"the paper's net: {PAPER_TOTAL} trainable parameters",
+        f"drawn above: {TOTAL} parameters, sigmoids",
+        f"{square(IMAGE)} pixels become {FLAT} numbers and then ten",
+    ],
+    "book/02_shapes.ipynb": [
+        f"why C1 is padded by {PADDING}, and where {PRODUCT} comes from",
+        f"Why padding {PADDING} A filter",
+        f"For $k = {FILTER}$ and $s = 1$, padding by $p = {PADDING}$ keeps",
+        f"Why keep {C1[1]} in C1, and not in C3?",
+        f"feeds images of {PADDED}×{PADDED} pixels",
+        f"Its C1 has no padding: {PADDED} becomes {C1[1]}.",
+        f"Fashion-MNIST has {square(IMAGE)} pixels. Two zeros on each side "
+        f"make {PADDED}×{PADDED} of it",
+        f"Why {PRODUCT} The first Linear layer",
+        f"flattened: {S4[0]} maps of {square(S4)}.",
+        f"the {FLAT} no longer fits. This, and not the convolutions, ties "
+        f"LeNet to {square(IMAGE)} pixels",
+        f"LeNet-5 has {PAPER_TOTAL} trainable parameters: "
+        + ", ".join(f"{name} {count:,}" for name, count in PAPER.items())
+        + ".",
+        f"The post's net has {TOTAL}. Three differences make up the {MORE}:",
+        f"Padding by {PADDING} makes the paper's {PADDED}×{PADDED} of "
+        f"{square(IMAGE)}",
+        f"{FLAT} = {PRODUCT} is what S4 gives",
+        f"{MORE_IN_C3} parameters in C3, {HELD[12]:+} at the output, "
+        f"{MORE_IN_POOLING} in the pooling",
+    ],
+    "book/03_data.ipynb": [
+        f"{post.EXAMPLES:,} images to train on and {TEST_IMAGES:,} to test "
+        f"with, {square(IMAGE)} pixels",
+        f"the paper's error of {PAPER_ERROR} % is on MNIST",
+        f"All {post.EXAMPLES + TEST_IMAGES:,} images fit easily in memory",
+        f"{post.EXAMPLES:,} is not a multiple of {BATCH}",
+        f"an epoch of {post.EXAMPLES:,} images is {FULL_BATCHES + 1} of "
+        f"them, the last with {LAST_BATCH}.",
+    ],
+    "book/04_accuracy.ipynb": [
+        f"the maps of C1, six of {square(C1)} for each image",
+    ],
+    "book/05_training.ipynb": [
+        f"The post's loss in its first epoch is {FIRST_LOSS}, a little above "
+        f"ln {CLASSES}.",
+        f"start near {torch.sigmoid(torch.tensor(0.0)):.1f} whatever the",
+        f"its {post.EXAMPLES:,} examples over its seconds",
+        f"At ln {CLASSES} the net knows nothing",
+    ],
+    "book/06_results.ipynb": [
+        f"as found with {REPEATS.n} different outputs in public repositories",
+        f"its test accuracy of {TEST_ACC} at the bad end, just outside their "
+        f"range of {RANGE}.",
+        f"The post's test accuracy {FALL} in its last epoch while its train",
+        # What is left of 100 % by the paper's error on digits
+        f"And not {100 - PAPER_ERROR:.0f} %. That is for digits",
+        f"classifier reaches about {SOFTMAX}, more than the post's "
+        f"{TEST_ACC}.",
+        f"log says {FIRST.printed_speed:,} examples a second in the first "
+        f"epoch and {LAST.printed_speed:,} in the last.",
+        rf"\frac{{{TEX_EXAMPLES} \cdot {EPOCHS}}}{{\text{{seconds so far}}}}",
+        f"by a factor of ${EPOCHS} / (k + 1)$",
+        f"The post's {TEST_ACC} is one draw from a wide spread",
+        f"was flat at about {FLAT_SPEED} examples a second after a slow",
+    ],
+    "book/errata.md": [
+        f"prints {FIRST.printed_speed:,} examples/sec in its first epoch and "
+        f"{LAST.printed_speed:,} in its last.",
+        f"by a factor of ${EPOCHS} / (k + 1)$",
+        f"a flat speed: about {FLAT_SPEED} examples/sec after a first epoch "
+        f"that carries some {START_UP} s of start-up",
+        f"ends with a test accuracy of {TEST_ACC}. d2l's own",
+        f"found with {REPEATS.n} different outputs, gives "
+        f"{REPEATS.mean:.3f} ± {REPEATS.sd:.3f}, from {RANGE}.",
+        f"The post's test accuracy {FALL} while its train accuracy rises",
+        f"softmax classifier reaches about {SOFTMAX} on the same data, which "
+        f"is more than {TEST_ACC}.",
+        f"first epoch has a loss of {FIRST_LOSS}, which is above ln "
+        f"{CLASSES} = {math.log(CLASSES):.3f},",
+        f"There are three: {FLAT} to {C5}, to {F6}, to {CLASSES}.",
+        f"its maps shrink from {square(S2)} to {square(C3)}.",
+        f"The post's net has {TOTAL}. The paper's has {PAPER_TOTAL}, and "
+        f"{CONNECTIONS:,} connections. The difference of {MORE} is "
+        f"{MORE_IN_C3} in C3, {HELD[12]:+} at the output and "
+        f"{MORE_IN_POOLING} in the pooling.",
+        f"each of the {C3[0]} maps sees all six before it",
+        f"which compare {F6} numbers with fixed bitmaps",
+        f"The post pads {square(IMAGE)} images by {PADDING}. That equals the "
+        f"paper's {PADDED}×{PADDED} only",
+        f"The paper's {PAPER_ERROR} % is an error on MNIST's digits",
+    ],
+    "book/index.md": [
+        f"to the last of its {TOTAL} parameters",
+    ],
+    "book/references.md": [],
+    "book/running.md": [
+        f"releases of `d2l` after {version('d2l')} ask for old versions",
+        f"package, which asks for {version('d2l')};",
+    ],
+}
+
+NOT_OF_A_RUN = {
+    "README.md": {
+        *("1998", "2022"),
+        *("3.11", "3.12", "3.13"),  # Python
+        "8000",  # Port
+    },
+    "book/01_lenet.ipynb": {
+        *("1980", "1989", "1998"),
+        *("2", "3"),  # Chapters
+        *("28", "32"),  # Sides of MNIST's images
+    },
+    "book/02_shapes.ipynb": {
+        *("-1", "1", "28"),  # Shapes
+        *("0", "1", "2"),  # Formulas, and what a gradient is not
+        "5",  # Chapter
+        "20",  # Side of a digit
+        *("0", "-0.1"),  # Backgrounds
+    },
+    "book/03_data.ipynb": {
+        "2017",
+        "4",  # Chapter
+        *("20", "28", "32"),  # Sides of MNIST's images
+        *("0", "1", "255"),  # Ranges of a pixel
+        "256",  # Batch
+    },
+    "book/04_accuracy.ipynb": {
+        "256",  # Batch
+    },
+    "book/05_training.ipynb": {
+        "2010",
+        *("0.9", "256"),  # Recipe
+        "6",  # Xavier's formula, and a chapter
+        *("0", "1"),  # Where epochs count from
+    },
+    "book/06_results.ipynb": {
+        "0.9",  # Learning rate
+        "5",  # Chapter
+        "0",  # Where epochs count from
+    },
+    "book/errata.md": {
+        *("1989", "1998"),
+        "0.9",  # Learning rate
+        *("1", "2", "3", "4", "5", "6"),  # Chapters
+        *("0", "1"),  # Where epochs count from
+        *("-1", "1", "3", "28"),  # Shapes
+        *("20", "28", "32"),  # Sides of MNIST's images
+        *("1.7159", "2", "3"),  # The paper's tanh
+        *("0", "-0.1"),  # Backgrounds
+        "20",  # The paper's passes
+    },
+    "book/index.md": {
+        *("1998", "2022"),
+        *("1", "2", "3", "4", "5", "6"),  # Chapters
+    },
+    "book/references.md": {"1998"},
+    "book/running.md": {
+        *("3.11", "3.12", "3.13"),  # Python
+        *("2", "9"),  # Jupyter Book, IPython
+        *("3", "4", "5", "6"),  # Chapters
+        *("0", "0.9", "10", "256"),  # Options
+        "1",  # GPU
+    },
+}
+
+# --- Reading prose ----------------------------------------------------------
+
+FENCE = re.compile(r"^ *(`{3,})([^\n`]*)\n(.*?)^ *\1`* *$", re.M | re.S)
+CODE_DIRECTIVES = ("{code", "{literalinclude", "{bibliography")
+
+# Numbers, and what only looks like them, which is tried first: commands of
+# LaTeX; words and identifiers, also such as LeNet-5, python3.12, 05_training.
+# Behind a digit no word begins: 5x5 is two numbers, 3N is one
+TOKEN = re.compile(
+    r"""
+      \\[A-Za-z]+
+    | (?<!\d) [^\W\d]\w* (?: \.\w+ | -\d{1,3}\b(?![.,]\d) )*
+    | \d+_[^\W\d]\w*
+    | (?P<number>
+        (?: (?<![\w)}]) [-\u2212] )?         # a sign, not a minus or a dash
+        \d+ (?: (?: [.,_] | \\,) \d+ )*      # 2.5, 61,706, 60_000, 60\,000
+        (?: [ ]? \\? % )?
+      )
+    """,
+    re.X,
+)
+
+
+def outside_code(match):
+    """What a fenced block adds to the prose: nothing if it is code."""
+    directive = match[2].strip()
+    if not directive.startswith("{") or directive.startswith(CODE_DIRECTIVES):
+        return ""
+    return re.sub(r"^ *:[\w-]+:.*$", "", without_code(match[3]), flags=re.M)
+
+
+def without_code(text):
+    """``text`` without its fenced code; tables and notes are kept."""
+    return FENCE.sub(outside_code, text)
+
+
+def prose(path: Path) -> str:
+    """The prose of a page, in one line, without Markdown's marks.
+
+    Inline code stays: a reader takes the numbers in it for facts.
+    """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        notebook = nbformat.reads(text, as_version=4)
+        text = "\n\n".join(
+            cell.source
+            for cell in notebook.cells
+            if cell.cell_type == "markdown"
+        )
+    text = without_code(text)
+    text = re.sub(r"^ *(?:>+ ?|#+ )", "", text, flags=re.M)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)  # A link's target
+    text = re.sub(r"https?://[^\s)>]+", "", text)
+    # Emphasis; a product's star has a word on either side
+    text = re.sub(r"(?<!\w)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)", "", text)
+    return re.sub(r"[ \t\n]+", " ", text).strip()
+
+
+def numbers(text):
+    """The matches of the numbers in ``text``, in order."""
+    return [match for match in TOKEN.finditer(text) if match["number"]]
+
+
+def problems(page: str, text: str) -> list[str]:
+    """What is wrong with the numbers in ``text``, the prose of ``page``."""
+    found = []
+    spans = []
+    for claim in CLAIMS.get(page, []):
+        matches = list(re.finditer(re.escape(claim), text))
+        spans += [match.span() for match in matches]
+        if len(matches) != 1:
+            found.append(f"{len(matches)} times instead of once: {claim}")
+    known = NOT_OF_A_RUN.get(page, set())
+    used = set()
+    for match in numbers(text):
+        start, end = match.span()
+        if any(low <= start and end <= high for low, high in spans):
+            continue
+        if match["number"] in known:
+            used.add(match["number"])
+        else:
+            context = text[max(start - 40, 0) : end + 40]
+            found.append(f"unaccounted: {match['number']} in: {context}")
+    found += [f"stale: {number}" for number in sorted(known - used)]
+    return found

@@ -1,0 +1,274 @@
+"""Recipes without the show: their rows, averages, schedules and settings."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+
+from lenet_d2l import init_weights, lenet, train_ch6, train_epoch
+from lenet_d2l.studies import STUDIES, Recipe, plateau, train_recipe
+from lenet_d2l.studies.baselines import BASELINES, one_hidden_layer
+from lenet_d2l.studies.faults import FAULTS
+from lenet_d2l.studies.steadier import STEADIER
+
+# In a few minibatches LeNet hardly leaves chance; this one does
+LEARNS = BASELINES["one hidden layer, lr 0.1"]
+
+
+@pytest.fixture
+def shuffled(some_images):
+    """10 minibatches, the last of 24."""
+    return DataLoader(some_images.dataset, batch_size=64, shuffle=True)
+
+
+def watched(recipe, watch):
+    """The same recipe, but ``watch(net, optimizer)`` runs after an epoch."""
+
+    def epoch(net, train_iter, loss, optimizer, device):
+        result = recipe.epoch(net, train_iter, loss, optimizer, device)
+        watch(net, optimizer)
+        return result
+
+    return replace(recipe, epoch=epoch)
+
+
+# The rows
+
+
+@pytest.mark.parametrize("net", [lenet, one_hidden_layer])
+def test_rows_are_the_records_of_train_ch6_bit_for_bit(
+    net, shuffled, some_images
+):
+    recipe = Recipe(net, num_epochs=3)
+    rows = train_recipe(recipe, 5, shuffled, some_images, "cpu")
+    torch.manual_seed(5)
+    records = train_ch6(net(), shuffled, some_images, 3, 0.9, "cpu")
+    assert rows == [
+        (r.epoch, r.train_loss, r.train_acc, r.test_acc) for r in records
+    ]
+
+
+def test_the_default_recipe_is_the_posts():
+    assert Recipe().settings() == {
+        "net": "lenet",
+        "init": "init_weights",
+        "data": "as_loaded",
+        "epoch": "train_epoch",
+        "lr": 0.9,
+        "schedule": None,
+        "batch_size": 256,
+        "num_epochs": 10,
+        "average_from": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        LEARNS,
+        replace(LEARNS, schedule=STEADIER["falling lr"].schedule),
+        replace(LEARNS, average_from=5),
+    ],
+    ids=["as it is", "falling lr", "mean of the weights"],
+)
+def test_nine_epochs_are_the_first_nine_of_ten(recipe, shuffled, some_images):
+    nine, ten = (
+        train_recipe(
+            replace(recipe, num_epochs=n), 1, shuffled, some_images, "cpu"
+        )
+        for n in (9, 10)
+    )
+    assert len(ten) == 10
+    assert nine == ten[:9]
+
+
+def test_the_seed_decides(shuffled, some_images):
+    recipe = replace(LEARNS, num_epochs=2)
+    a, b, c = (
+        train_recipe(recipe, seed, shuffled, some_images, "cpu")
+        for seed in (3, 3, 4)
+    )
+    assert a == b
+    assert a != c
+
+
+# A loss that is not finite
+
+
+class SpoiltInTheSecondEpoch:
+    def __init__(self, batches):
+        self.batches, self.epochs = batches, 0
+
+    def __iter__(self):
+        self.epochs += 1
+        for X, y in self.batches:
+            yield (X if self.epochs < 2 else X * math.nan), y
+
+
+def assert_nan_from(first, rows):
+    assert [row.epoch for row in rows] == list(range(len(rows)))
+    for row in rows:
+        for value in row[1:]:
+            assert math.isnan(value) == (row.epoch >= first)
+
+
+def test_from_a_loss_that_is_not_finite_on_rows_are_nan(
+    shuffled, some_images
+):
+    spoilt = SpoiltInTheSecondEpoch(shuffled)
+    recipe = replace(LEARNS, num_epochs=4)
+    rows = train_recipe(recipe, 0, spoilt, some_images, "cpu")
+    assert len(rows) == 4
+    assert_nan_from(1, rows)
+
+
+def test_a_learning_rate_far_too_high_gives_ten_rows_of_nan(
+    shuffled, some_images
+):
+    rows = train_recipe(Recipe(lr=1e38), 0, shuffled, some_images, "cpu")
+    assert len(rows) == 10
+    assert_nan_from(0, rows)
+
+
+# The mean of the weights
+
+
+def test_from_average_from_on_the_mean_of_the_weights_is_tested(
+    shuffled, some_images
+):
+    weights = []
+    plain = watched(
+        replace(LEARNS, num_epochs=5),
+        lambda net, _: weights.append(
+            [w.detach().clone() for w in net.parameters()]
+        ),
+    )
+    rows = train_recipe(plain, 2, shuffled, some_images, "cpu")
+    averaged = train_recipe(
+        replace(plain, average_from=2), 2, shuffled, some_images, "cpu"
+    )
+    assert len(weights) == 10  # The same five twice
+    assert [row[:3] for row in averaged] == [row[:3] for row in rows]
+    assert averaged[:3] == rows[:3]  # The mean of one epoch is its weights
+
+    net = one_hidden_layer()
+    X, y = some_images.dataset.tensors
+    for epoch in (3, 4):
+        with torch.no_grad():
+            for i, w in enumerate(net.parameters()):
+                several = [after[i] for after in weights[2 : epoch + 1]]
+                w.copy_(sum(several) / len(several))
+            right = (net(X).argmax(dim=1) == y).sum().item()
+        assert averaged[epoch].test_acc == pytest.approx(
+            right / 600, abs=1 / 600
+        )
+        assert averaged[epoch].test_acc != rows[epoch].test_acc
+
+
+# The schedule
+
+
+def rates(recipe, batch):
+    """The learning rate of each epoch, as the optimizer has it."""
+    seen = []
+
+    def watch(net, optimizer):
+        seen.append(optimizer.param_groups[0]["lr"])
+
+    train_recipe(watched(recipe, watch), 0, [batch], [batch], "cpu")
+    return seen
+
+
+def test_the_falling_lr_falls_from_09_to_009(some_images):
+    seen = rates(STEADIER["falling lr"], next(iter(some_images)))
+    wanted = [0.9, 0.81, 0.72, 0.63, 0.54, 0.45, 0.36, 0.27, 0.18, 0.09]
+    assert seen == pytest.approx(wanted)
+
+
+def test_without_a_schedule_the_lr_stays(some_images):
+    seen = rates(Recipe(num_epochs=3), next(iter(some_images)))
+    assert seen == [0.9] * 3
+
+
+# The settings
+
+RECIPES = {
+    f"{study}: {name}": recipe
+    for study in STUDIES
+    for name, recipe in STUDIES[study].recipes.items()
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_settings_are_plain_values_as_json_keeps_them(name):
+    settings = RECIPES[name].settings()
+    assert json.loads(json.dumps(settings)) == settings
+
+
+def test_settings_name_functions_and_what_they_are_given():
+    settings = STEADIER["falling lr"].settings()
+    assert settings["net"] == "lenet"
+    assert settings["schedule"] == "PolynomialLR(total_iters=10)"
+
+
+def test_settings_of_no_fault_are_those_of_another():
+    recipes = [Recipe(), *FAULTS.values()]
+    texts = {json.dumps(recipe.settings()) for recipe in recipes}
+    assert len(texts) == len(recipes)
+
+
+# The gradients at single steps
+
+
+@pytest.fixture
+def fives(some_images):
+    """5 shuffled minibatches of 4, so that 705 steps are whole epochs."""
+    few = Subset(some_images.dataset, range(20))
+    return DataLoader(few, batch_size=4, shuffle=True)
+
+
+@pytest.fixture
+def start():
+    """The net of the post's recipe, as seed 3 draws it."""
+    torch.manual_seed(3)
+    net = lenet()
+    net.apply(init_weights)
+    return net
+
+
+def test_a_row_every_fifth_step_of_705(fives):
+    rows = plateau.gradient_norms(Recipe(), 3, fives, None, "cpu")
+    assert [row.step for row in rows] == list(range(0, 705, 5))
+    study = STUDIES["plateau"]
+    assert len(rows) == study.length(study.recipes["post"])
+
+
+def test_norms_are_of_the_gradient_before_the_step(
+    start, shuffled, monkeypatch
+):
+    X, y = next(iter(shuffled))
+    loss = nn.functional.cross_entropy(start(X), y)
+    weights = [start[i].weight for i in (1, 4, 8, 10, 12)]
+    gradients = torch.autograd.grad(loss, weights)
+    norms = [gradient.square().sum().sqrt().item() for gradient in gradients]
+
+    monkeypatch.setattr(plateau, "STEPS", 10)
+    rows = plateau.gradient_norms(Recipe(), 3, shuffled, None, "cpu")
+    assert rows[0] == pytest.approx((0, loss.item(), *norms), rel=1e-5)
+
+
+def test_its_training_is_that_of_train_epoch(start, shuffled, monkeypatch):
+    batches = list(shuffled)
+    sgd = torch.optim.SGD(start.parameters(), lr=0.9)
+    train_epoch(start, batches[:5], nn.CrossEntropyLoss(), sgd, "cpu")
+    X, y = batches[5]
+    loss = nn.functional.cross_entropy(start(X), y).item()
+
+    monkeypatch.setattr(plateau, "STEPS", 10)
+    rows = plateau.gradient_norms(Recipe(), 3, shuffled, None, "cpu")
+    assert [row.step for row in rows] == [0, 5]
+    assert rows[1].loss == loss
