@@ -8,7 +8,7 @@ CHAPTERS := $(sort $(wildcard book/*.ipynb))
 TRAINING := book/05_training.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help book test execute serve clean
+.PHONY: help book test mutate execute serve clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
@@ -35,6 +35,9 @@ test: $(READY) ## Run all checks: lint, types, tests, every notebook again
 	$(BIN)/python -c 'import lenet_d2l as l; l.load_data_fashion_mnist(256)'
 	$(BIN)/pytest tests
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 book
+
+mutate: $(READY) ## Change each number of the book; say which no check sees
+	$(BIN)/python tests/mutate.py
 
 # The run that the training chapter leaves becomes the published one, which
 # the chapters after it show

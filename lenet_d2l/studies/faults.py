@@ -37,13 +37,6 @@ def not_shuffled(train_iter: Any, test_iter: Any) -> Loaders:
     return in_order(train_iter.dataset, batch_size), test_iter
 
 
-def pixels_to_255(train_iter: Any, test_iter: Any) -> Loaders:
-    """Forget to divide the pixels by 255, in training and test."""
-    for loader in train_iter, test_iter:
-        loader.dataset.tensors[0].mul_(255)
-    return train_iter, test_iter
-
-
 def pixels_around_0(train_iter: Any, test_iter: Any) -> Loaders:
     """Bring the pixels to [-1, 1], in training and test."""
     for loader in train_iter, test_iter:
@@ -117,7 +110,6 @@ POST = Recipe()
 
 FAULTS = {
     "not shuffled": replace(POST, data=not_shuffled),
-    "pixels to 255": replace(POST, data=pixels_to_255),
     "pixels in [-1, 1]": replace(POST, data=pixels_around_0),
     "biases frozen": replace(POST, init=biases_frozen),
     "Xavier left out": replace(POST, init=no_xavier),
