@@ -25,7 +25,7 @@ BAD = {"train_loss": +1, "train_acc": -1, "test_acc": -1}
 # Chance that an honest run lies beyond one end of one band. There are six
 # ends, and the study's own mean and sd are uncertain; tests/test_bands.py
 # computes what becomes of it: at most 1 in 10,000 runs fails.
-TAIL = 5e-6
+TAIL = 1e-6
 
 # Standard deviations from the mean of a Gumbel distribution to its mode, and
 # to the scale by which its tail falls off
@@ -82,7 +82,11 @@ def bands(study: pd.DataFrame) -> dict[str, Band]:
 
 
 def false_alarm_rate(
-    spread: Any, n: int, rng: np.random.Generator, studies: int = 1000
+    spread: Any,
+    n: int,
+    rng: np.random.Generator,
+    studies: int = 1000,
+    tail: float = TAIL,
 ) -> float:
     """Return the chance that one more run lies outside a band of ``n``.
 
@@ -93,6 +97,6 @@ def false_alarm_rate(
     draws = spread.rvs((studies, n), random_state=rng)
     outside = []
     for values in draws:
-        low, high = band(values, bad=+1)
+        low, high = band(values, bad=+1, tail=tail)
         outside.append(spread.cdf(low) + spread.sf(high))
     return float(np.mean(outside))

@@ -1,11 +1,16 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lenet_d2l import load_data_fashion_mnist
+
+STUDIES = Path(__file__).parents[1] / "book" / "studies"
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +24,12 @@ def some_images(fashion_mnist):
     """600 training examples as minibatches of 256, 256 and 88."""
     X, y = fashion_mnist[0].dataset[:600]
     return DataLoader(TensorDataset(X, y), batch_size=256)
+
+
+@pytest.fixture(scope="session")
+def read_study():
+    """How to read a study of the book, by its name."""
+    return lambda name: pd.read_csv(STUDIES / f"{name}.csv")
 
 
 @pytest.fixture(autouse=True)

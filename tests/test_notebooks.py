@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 import lenet_d2l
-from lenet_d2l import bands, evaluate_accuracy_gpu, lenet, post
+from lenet_d2l import evaluate_accuracy_gpu, lenet
+from lenet_d2l.bands import bands
 from lenet_d2l.runs import RECORDS, WEIGHTS, load_run, load_weights
 
 ROOT = Path(__file__).parents[1]
@@ -22,25 +23,6 @@ PUBLISHED = BOOK / "runs" / "published"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"/(?:work|root|tmp|home)/[\w.-]+|\b[A-Z]:\\")
 MARK = "  #@save"
-
-# Numbers with three decimals that the prose cites: the ranges of d2l's
-# published repeats, see lenet_d2l/bands.py; accuracies on public pages; ln 10
-CITED = {
-    *("0.455", "0.486", "0.817", "0.831", "0.762", "0.823"),
-    *("0.804", "0.015", "0.752", "0.828"),
-    "2.303",
-}
-
-# Files whose prose speaks of runs
-WITH_RUNS = [
-    "README.md",
-    "book/index.md",
-    "book/04_accuracy.ipynb",
-    "book/05_training.ipynb",
-    "book/06_results.ipynb",
-    "book/errata.md",
-    "book/running.md",
-]
 
 each_chapter = pytest.mark.parametrize(
     "chapter", CHAPTERS, ids=lambda path: path.name
@@ -234,13 +216,14 @@ def test_training_log_is_that_of_the_published_run(log):
     assert log == [str(record) for record in records]
 
 
-def test_last_epoch_of_the_training_log_lies_in_the_bands(log):
+def test_last_epoch_of_the_training_log_lies_in_the_bands(log, read_study):
     assert len(log) == 10
     pattern = r"epoch 9, loss (\S+), train acc (\S+), test acc (\S+),"
     figures = map(float, re.match(pattern, log[-1]).groups())
     names = ("train_loss", "train_acc", "test_acc")
+    its_bands = bands(read_study("seeds"))
     for name, figure in zip(names, figures, strict=True):
-        assert figure in bands.BANDS[name], name
+        assert figure in its_bands[name], name
 
 
 def test_published_weights_have_the_published_accuracy(fashion_mnist):
@@ -250,25 +233,3 @@ def test_published_weights_have_the_published_accuracy(fashion_mnist):
     recorded = load_run(PUBLISHED).records[-1].test_acc
     # On another processor an image at a tie may change sides
     assert abs(round(10_000 * accuracy) - round(10_000 * recorded)) <= 2
-
-
-def citable():
-    """All numbers with three decimals that prose may have."""
-    numbers = [*post.seconds_so_far(), *post.seconds_per_epoch()]
-    for row in post.LOG:
-        numbers += [row.train_loss, row.train_acc, row.test_acc]
-    for repeats in bands.D2L_REPEATS.values():
-        numbers += repeats
-    return CITED | {f"{number:.3f}" for number in numbers}
-
-
-@pytest.mark.parametrize("file", WITH_RUNS)
-def test_prose_has_no_number_of_a_run(file):
-    """A run's numbers come from its cell, so that they cannot go stale."""
-    path = ROOT / file
-    prose = path.read_text()
-    if path.suffix == ".ipynb":
-        markdown = cells(path, "markdown")
-        prose = "\n".join(cell.source for cell in markdown)
-    numbers = set(re.findall(r"\b\d+\.\d{3}\b", prose))
-    assert numbers <= citable()

@@ -1,0 +1,150 @@
+"""The bands: what they contain, how often they fail, what they catch."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lenet_d2l.bands import (
+    BAD,
+    TAIL,
+    Band,
+    band,
+    bands,
+    false_alarm_rate,
+    last_epoch,
+)
+from lenet_d2l.d2l_repeats import CHINESE, ENGLISH
+from lenet_d2l.post import LOG
+
+AT_CHANCE = {"train_loss": math.log(10), "train_acc": 0.1, "test_acc": 0.1}
+
+
+@pytest.fixture(scope="module")
+def study(read_study):
+    return read_study("seeds")
+
+
+@pytest.fixture(scope="module")
+def its_bands(study):
+    return bands(study)
+
+
+@pytest.mark.parametrize("repeats", [ENGLISH, CHINESE])
+def test_bands_contain_what_d2l_published(repeats, its_bands):
+    for name, figure in repeats.items():
+        assert figure.low in its_bands[name]
+        assert figure.high in its_bands[name]
+
+
+@pytest.mark.parametrize("figure", BAD)
+def test_a_band_contains_every_seed_and_the_posts_last_row(
+    figure, study, its_bands
+):
+    for value in last_epoch(study)[figure]:
+        assert value in its_bands[figure]
+    assert getattr(LOG[-1], figure) in its_bands[figure]
+
+
+@pytest.mark.parametrize("figure", BAD)
+def test_a_band_excludes_a_net_at_chance(figure, its_bands):
+    assert AT_CHANCE[figure] not in its_bands[figure]
+
+
+def test_a_band_is_computed_as_its_chapter_says():
+    """Against the formulas, written out for four values."""
+    values = [1.0, 2.0, 3.0, 6.0]
+    mean, sd, n = 3.0, math.sqrt(14 / 3), 4
+    # A Gumbel distribution with mode m and scale b is exceeded at
+    # m - b ln(-ln(1 - p)); its mean is m + 0.5772 b, its sd b pi / sqrt 6
+    b = sd * math.sqrt(6) / math.pi
+    mode = mean - 0.5772156649 * b
+    tail = 0.001
+    low, high = band(values, bad=+1, tail=tail)
+    assert high == pytest.approx(mode - b * math.log(-math.log1p(-tail)))
+    t = stats.t.ppf(1 - tail, df=n - 1)
+    assert low == pytest.approx(mean - t * sd * math.sqrt(1 + 1 / n))
+
+
+def test_the_long_side_is_the_bad_one():
+    values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0] * 20
+    low, high = band(values, bad=+1)
+    assert high - 3.5 > 3.5 - low
+    mirrored = band([-value for value in values], bad=-1)
+    assert mirrored == pytest.approx((-high, -low))
+
+
+def test_a_diverged_seed_is_an_error_that_names_it(study):
+    diverged = study.copy()
+    diverged.loc[diverged.seed == 3, "train_loss"] = math.nan
+    with pytest.raises(ValueError, match=r"the seeds \[3\] have diverged"):
+        bands(diverged)
+
+
+@pytest.mark.parametrize(
+    "shape", [stats.norm, stats.gumbel_r, stats.pearson3, stats.exponnorm]
+)
+def test_an_honest_run_fails_at_most_once_in_10_000(shape, study):
+    """All three bands together, for several shapes fitted to the study."""
+    rng = np.random.default_rng(1)
+    rate = 0
+    for name, bad in BAD.items():
+        values = bad * last_epoch(study)[name]
+        spread = shape(*shape.fit(values))
+        rate += false_alarm_rate(spread, len(values), rng)
+    assert rate <= 1e-4
+
+
+def test_the_rate_of_false_alarms_is_that_of_drawing_runs():
+    """Against plain counting, with bands narrow enough to count at."""
+    rng = np.random.default_rng(0)
+    spread = stats.gumbel_r(0, 1)
+    rate = false_alarm_rate(spread, 20, rng, studies=4000, tail=0.02)
+    outside = []
+    for _ in range(4000):
+        low, high = band(spread.rvs(20, random_state=rng), +1, tail=0.02)
+        outside += [
+            not low <= x <= high for x in spread.rvs(5, random_state=rng)
+        ]
+    counted = np.mean(outside)
+    assert rate == pytest.approx(counted, abs=4 * math.sqrt(rate / 20_000))
+    assert TAIL < rate < 0.05
+
+
+def test_faults_that_bands_can_see_are_caught(read_study, its_bands):
+    """As the book's table says of those that every seed shows."""
+    faults = last_epoch(read_study("faults"))
+    always = {
+        variant
+        for variant, runs in faults.groupby("variant")
+        if all(
+            any(row[name] not in its_bands[name] for name in BAD)
+            for row in runs.to_dict("records")
+        )
+    }
+    assert always == ALWAYS_CAUGHT
+
+
+# The faults of which all seeds lie outside the bands
+ALWAYS_CAUGHT: set[str] = set()
+
+
+def test_the_ends_are_in_a_band_and_their_neighbours_outside_are_not():
+    band = Band(0.25, 0.75)
+    assert 0.25 in band
+    assert 0.75 in band
+    assert math.nextafter(0.25, 0) not in band
+    assert math.nextafter(0.75, 1) not in band
+
+
+@pytest.mark.parametrize("figure", BAD)
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, None, "0.8"]
+)
+def test_what_is_no_finite_number_is_in_no_band(figure, value, its_bands):
+    assert value not in its_bands[figure]
+
+
+def test_a_band_is_printed_as_an_interval():
+    assert str(Band(0.702, 0.8941)) == "[0.702, 0.894]"

@@ -1,0 +1,83 @@
+"""Where one run lies among many."""
+
+import pandas as pd
+import pytest
+
+from lenet_d2l.post import LOG
+from lenet_d2l.spread import Place, places, verdict
+
+
+@pytest.fixture
+def hundred():
+    """Seeds 0 to 99 whose loss is 0.00 to 0.99, and accuracies likewise."""
+    figures = [seed / 100 for seed in range(100)]
+    return pd.DataFrame(
+        {
+            "seed": range(100),
+            "epoch": 9,
+            "train_loss": figures,
+            "train_acc": figures,
+            "test_acc": figures,
+        }
+    )
+
+
+def test_a_place_counts_the_smaller_ones(hundred):
+    found = places(hundred, LOG[-1])
+    assert found == {
+        "train_loss": Place(46, 100),  # 0.459
+        "train_acc": Place(83, 100),  # 0.829
+        "test_acc": Place(77, 100),  # 0.761
+    }
+
+
+def test_only_the_last_epoch_counts(hundred):
+    earlier = hundred.assign(epoch=3, train_loss=0.0)
+    both = pd.concat([earlier, hundred])
+    assert places(both, LOG[-1]) == places(hundred, LOG[-1])
+
+
+@pytest.mark.parametrize(
+    ("below", "n", "low", "high"),
+    [
+        # Clopper and Pearson 1934: ends at 0 and n are known in closed form
+        (0, 100, 0, 100 * (1 - 0.025 ** (1 / 100))),
+        (100, 100, 100 * 0.025 ** (1 / 100), 100),
+        # Their table for 5 of 50, to three digits
+        (5, 50, 3.3, 21.8),
+    ],
+)
+def test_the_interval_is_the_exact_binomial_one(below, n, low, high):
+    assert Place(below, n).interval() == pytest.approx((low, high), abs=0.05)
+
+
+def test_more_repeats_make_the_interval_narrower():
+    few, many = Place(5, 100).interval(), Place(50, 1000).interval()
+    assert many[1] - many[0] < (few[1] - few[0]) / 2
+
+
+@pytest.mark.parametrize(
+    ("below", "usual"),
+    [(0, False), (2, False), (3, True), (50, True), (97, True), (98, False)],
+)
+def test_the_middle_95_percent_is_usual(below, usual):
+    assert Place(below, 100).is_usual() == usual
+
+
+def test_a_place_is_printed_with_its_interval():
+    assert str(Place(5, 50)) == (
+        "5 of 50 are smaller: percentile 10 [3.3, 21.8]"
+    )
+
+
+def test_the_verdict_says_of_each_figure_whether_it_is_like_the_seeds(
+    hundred,
+):
+    assert verdict(hundred, LOG[-1]) == (
+        "loss 0.459 is like ours (better than 54 % of 100 seeds); "
+        "train acc 0.829 is like ours (better than 83 % of 100 seeds); "
+        "test acc 0.761 is like ours (better than 77 % of 100 seeds)."
+    )
+    assert "test acc 0.100 is unlike ours" in verdict(
+        hundred.assign(test_acc=0.5), LOG[0]
+    )

@@ -1,0 +1,67 @@
+"""The studies that the book commits: whole, and made as the package says."""
+
+import json
+
+import pandas as pd
+import pytest
+from conftest import STUDIES as FOLDER
+
+from lenet_d2l.studies import SEEDS, STUDIES, EpochRow, Recipe, Study
+from lenet_d2l.studies.study import run_study, whole_runs
+
+ALL = {"seeds": SEEDS} | STUDIES
+
+each_study = pytest.mark.parametrize("name", ALL)
+
+
+@each_study
+def test_a_study_is_whole(name):
+    text = (FOLDER / f"{name}.csv").read_text()
+    runs, kept = whole_runs(text, ALL[name])
+    assert kept == text
+    assert {run.variant for run in runs} == ALL[name].recipes.keys()
+    seeds = [run.seed for run in runs]
+    assert len(set(seeds)) >= (100 if name == "seeds" else 5)
+    # Every recipe from every seed, once
+    assert len(runs) == len(set(seeds)) * len(ALL[name].recipes)
+
+
+@each_study
+def test_a_study_was_made_with_the_recipes_as_they_stand(name):
+    made = json.loads((FOLDER / f"{name}.json").read_text())
+    assert made["recipes"] == ALL[name].settings("cpu")["recipes"]
+    assert made["environment"]["d2l"] == "0.17.0"
+    assert made["environment"]["threads"] == 1
+
+
+def test_seeds_are_0_to_99(read_study):
+    assert sorted(read_study("seeds").seed.unique()) == list(range(100))
+
+
+def test_faults_are_trained_from_seeds_that_the_bands_have_not_seen(
+    read_study,
+):
+    seen = set(read_study("seeds").seed)
+    assert not seen & set(read_study("faults").seed)
+
+
+def test_no_accuracy_is_more_or_less_than_a_share_of_images(read_study):
+    last = read_study("seeds")
+    for name, images in [("train_acc", 60_000), ("test_acc", 10_000)]:
+        right = last[name] * images
+        assert ((right - right.round()).abs() < 0.04).all()
+        assert last[name].between(0, 1).all()
+
+
+def test_the_command_gives_the_rows_that_the_book_has(tmp_path, read_study):
+    """The first epoch of a seed, trained again here and now."""
+    one_epoch = Study({"post": Recipe(num_epochs=1)})
+    file = tmp_path / "seeds.csv"
+    run_study(one_epoch, [7], file, n_jobs=1)
+    (again,) = pd.read_csv(file)[list(EpochRow._fields)].to_dict("records")
+    stored = read_study("seeds").query("seed == 7 and epoch == 0")
+    (stored,) = stored[list(EpochRow._fields)].to_dict("records")
+    assert again["train_loss"] == pytest.approx(
+        stored["train_loss"], abs=2e-3
+    )
+    assert again["train_acc"] == pytest.approx(stored["train_acc"], abs=5e-3)
