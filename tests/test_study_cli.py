@@ -1,5 +1,6 @@
 """``seeds`` and ``study`` on the command line; nothing is trained."""
 
+import os
 import sys
 import time
 
@@ -19,9 +20,9 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def invented(recipe, seed, train_iter, test_iter, device):
-    """Rows that say from which seed they are."""
-    epochs = range(recipe.num_epochs)
-    return [EpochRow(epoch, seed + epoch / 10, 0.5, 0.5) for epoch in epochs]
+    """Rows that say from which seed they are, and from which process."""
+    pid = float(os.getpid())
+    return [EpochRow(e, float(seed), 0.5, pid) for e in range(2)]
 
 
 TINY = Study({"post": Recipe(num_epochs=2)}, invented)
@@ -91,7 +92,9 @@ def test_study_does_the_study_of_the_name(name, calls, empty_folder):
 def test_a_study_is_done_and_goes_on(tiny, capsys):
     assert seeds("--jobs", 1) == 0
     assert seeds("--jobs", 1, "--seeds", "0:3") == 0
-    assert pd.read_csv("seeds.csv").seed.tolist() == [0, 0, 1, 1, 2, 2]
+    table = pd.read_csv("seeds.csv")
+    assert table.seed.tolist() == [0, 0, 1, 1, 2, 2]
+    assert table.train_loss.tolist() == [0, 0, 1, 1, 2, 2]
     assert "runs in seeds.csv: 2, to do: 1" in capsys.readouterr().out
 
 
@@ -205,10 +208,13 @@ def test_ctrl_c_says_how_to_go_on_and_exits_130(monkeypatch, capsys):
 
 def test_a_cluster_does_the_runs(tiny):
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None
+        n_workers=2, threads_per_worker=1, dashboard_address=None
     ) as cluster:
+        workers = {worker.pid for worker in cluster.workers.values()}
         assert seeds("--cluster", cluster.scheduler_address) == 0
-    assert sorted(pd.read_csv("seeds.csv").seed) == [0, 0, 1, 1]
+    table = pd.read_csv("seeds.csv")
+    assert sorted(table.seed) == [0, 0, 1, 1]
+    assert set(table.test_acc) <= workers
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(calls, capsys):
