@@ -182,7 +182,6 @@ def there_are_ten_epochs(recipe, files, train, test):
 
 CHECKS = {
     "not shuffled": it_shuffles_anew_in_each_epoch,
-    "pixels to 255": pixels_are_from_0_to_1,
     "pixels in [-1, 1]": pixels_are_from_0_to_1,
     "biases frozen": one_step_changes_every_bias,
     "Xavier left out": weights_are_drawn_from_xaviers_uniform,

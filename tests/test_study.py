@@ -78,7 +78,9 @@ def test_the_csv_has_a_row_an_epoch_and_the_json_says_how_it_was_made(
     assert made["environment"]["device"] == "cpu"
     assert made["environment"]["threads"] == 1
     assert "3 of 3, about 0 min left" in capsys.readouterr().out
-    assert {f.name for f in tmp_path.iterdir()} == {"seeds.csv", "seeds.json"}
+    assert {f.name for f in tmp_path.iterdir()} == {
+        *("seeds.csv", "seeds.json", ".seeds.csv.lock")
+    }
 
 
 def test_more_recipes_than_one_have_a_column_of_their_names(tmp_path):
@@ -196,6 +198,20 @@ def test_a_new_recipe_may_join_the_others(tmp_path):
     ]
     made = json.loads(file.with_suffix(".json").read_text())
     assert made["recipes"].keys() == more.recipes.keys()
+
+
+def broken(recipe, seed, train_iter, test_iter, device):
+    raise RuntimeError("broken")
+
+
+def test_a_study_that_has_failed_leaves_the_file_free(tmp_path):
+    file = tmp_path / "seeds.csv"
+    failing = replace(STUDY, measure=broken)
+    with pytest.raises(RuntimeError, match="broken") as failure:
+        run_study(failing, range(2), file, n_jobs=2)
+    run_study(STUDY, range(2), file, n_jobs=1)
+    assert seeds_of(file) == [0, 0, 1, 1]
+    assert failure  # Its traceback holds the frames until here
 
 
 SCRIPT = """

@@ -104,6 +104,7 @@ OUT = ["--out", "new.csv"]
 RANGES = [
     *("5", "5:1", "a:b", "-1:3", "0:0", "1:2:3", "1.5:3", "3:", ":", ""),
     "0:99999999999999999999",
+    "0:1000001",
 ]
 
 
@@ -223,6 +224,16 @@ def test_a_cluster_that_does_not_answer_is_one_line(calls, capsys):
     assert time.monotonic() - start < 15
     line = the_error_line(capsys)
     assert "argument --cluster: tcp://127.0.0.1:9: Timed out" in line
+    assert calls == []
+
+
+def test_a_cluster_of_one_thread_is_refused(calls, capsys):
+    """joblib would leave it alone, and do the runs itself."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        assert seeds("--cluster", cluster.scheduler_address) == USAGE
+    assert "have 1 threads; they need at least 2" in the_error_line(capsys)
     assert calls == []
 
 

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import torch
 
+MOST_SEEDS = 1_000_000
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, exit code 2."""
@@ -65,15 +67,19 @@ def device_here(text: str) -> str:
 
 def seed_range(text: str) -> range:
     """Convert FIRST:END to the seeds from FIRST up to, not with, END."""
-    first, colon, end = text.partition(":")
+    first, _, end = text.partition(":")
     try:
         result = range(int(first), int(end))
     except ValueError:
         result = range(0)
-    if not result or result[0] < 0 or result[-1] >= 2**63 or not colon:
+    if not result or result[0] < 0 or result[-1] >= 2**63:
         raise argparse.ArgumentTypeError(
             f"must be two whole numbers, such as 0:100 for the seeds 0 to "
             f"99, not {text!r}"
+        )
+    if len(result) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(
+            f"must be at most {MOST_SEEDS:,} seeds, not {text!r}"
         )
     return result
 

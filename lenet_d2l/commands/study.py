@@ -3,11 +3,12 @@
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from joblib import parallel_config
 
 from ..fashion_mnist import read_fashion_mnist
-from ..studies import SEEDS, STUDIES, Study, run_study
+from ..studies import SEEDS, STUDIES, Study, StudyFileError, run_study
 from .arguments import (
     Parser,
     add_data_dir,
@@ -95,19 +96,12 @@ def run(command: Parser, study: Study, arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     with ExitStack() as stack:
-        if args.cluster:
-            try:
-                from distributed import Client
-            except ImportError:
-                command.error(
-                    "argument --cluster: Dask is missing; "
-                    "pip install 'lenet-d2l[cluster]'"
-                )
-            try:
-                stack.enter_context(Client(args.cluster, timeout=10))
-            except (OSError, ValueError) as error:
-                command.error(f"argument --cluster: {args.cluster}: {error}")
+        failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
+        if args.cluster is not None:
+            client, killed = connect(command, args.cluster)
+            stack.enter_context(client)
             stack.enter_context(parallel_config("dask"))
+            failures += (killed,)
         try:
             run_study(
                 study,
@@ -117,12 +111,39 @@ def run(command: Parser, study: Study, arguments: list[str]) -> int:
                 args.data_dir,
                 args.jobs or -1,
             )
-        except (OSError, ValueError) as error:
+        except StudyFileError as error:
             command.error(f"argument --out: {error}")
-        except RuntimeError as error:
-            print(f"{command.prog}: stopped: {error}", file=sys.stderr)
+        except failures as error:
+            said = " ".join(str(error).split())
+            print(f"{command.prog}: stopped: {said}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here")
             raise
     return 0
+
+
+def connect(command: Parser, address: str) -> tuple[Any, type[Exception]]:
+    """Return a client of the Dask scheduler at ``address``.
+
+    Beside it, the exception of a run that has killed several workers.
+    """
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        command.error(
+            "argument --cluster: Dask is missing; "
+            "pip install 'lenet-d2l[cluster]'"
+        )
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, TypeError, ValueError) as error:
+        command.error(f"argument --cluster: {address}: {error}")
+    threads = sum(client.nthreads().values())
+    if threads < 2:  # joblib would do the runs here, without the cluster
+        client.close()
+        command.error(
+            f"argument --cluster: the workers at {address} have {threads} "
+            f"threads; they need at least 2"
+        )
+    return client, KilledWorker

@@ -5,7 +5,7 @@ from .faults import FAULTS
 from .plateau import EVERY, STEPS, StepRow, gradient_norms
 from .recipes import EpochRow, Recipe, train_recipe
 from .steadier import STEADIER
-from .study import Study, run_study
+from .study import Study, StudyFileError, run_study
 
 POST = {"post": Recipe()}
 
@@ -26,6 +26,7 @@ __all__ = [
     "EpochRow",
     "Recipe",
     "Study",
+    "StudyFileError",
     "run_study",
     "train_recipe",
 ]

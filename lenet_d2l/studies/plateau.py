@@ -4,6 +4,7 @@ Source: the chapter "One run is not a result".
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -49,7 +50,7 @@ def gradient_norms(
     rows: list[StepRow] = []
     step = 0
     while step < STEPS:
-        for X, y in train_iter:
+        for X, y in islice(train_iter, STEPS - step):
             optimizer.zero_grad()
             l = loss(net(X.to(device)), y.to(device))
             l.backward()

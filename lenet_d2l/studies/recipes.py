@@ -58,7 +58,8 @@ class Recipe:
 def plain(value: Any) -> Any:
     """Return a number or None as it is, a function as a text."""
     if isinstance(value, partial):
-        given = [f"{name}={value.keywords[name]}" for name in value.keywords]
+        given = [str(argument) for argument in value.args]
+        given += [f"{name}={to}" for name, to in value.keywords.items()]
         return f"{value.func.__name__}({', '.join(given)})"
     return value.__name__ if callable(value) else value
 
@@ -100,6 +101,8 @@ def train_recipe(
                 net, train_iter, loss, optimizer, device
             )
         except FloatingPointError:
+            train_loss = math.nan
+        if not math.isfinite(train_loss):
             left = range(epoch, recipe.num_epochs)
             return rows + [EpochRow(e, *[math.nan] * 3) for e in left]
         judged = net

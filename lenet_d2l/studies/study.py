@@ -11,7 +11,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -30,6 +31,10 @@ from .recipes import EpochRow, Recipe, train_recipe
 # Torch's random numbers are one sequence a process. Two runs in two threads
 # of one process, such as a Dask worker may have, would disturb each other.
 ONE_AT_A_TIME = threading.Lock()
+
+
+class StudyFileError(ValueError):
+    """A file that a study must not be written to."""
 
 
 class Run(NamedTuple):
@@ -90,12 +95,12 @@ def joined(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     Recipes that the file does not have yet may join those that it has.
 
     Raises:
-        ValueError: the two differ, or nothing says how the file was made.
+        StudyFileError: the two differ, or nothing says how the file was made.
     """
     beside = file.with_suffix(".json")
     if not beside.exists():
         if file.exists():
-            raise ValueError(
+            raise StudyFileError(
                 f"{file} has no {beside.name} beside it to say how it was "
                 f"made; name another file"
             )
@@ -104,7 +109,7 @@ def joined(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     there, here = flat(made), flat(settings)
     for name in here.keys() & there.keys():
         if here[name] != there[name]:
-            raise ValueError(
+            raise StudyFileError(
                 f"{file} was made with {name} {there[name]}, this study has "
                 f"{here[name]}; name another file"
             )
@@ -185,6 +190,20 @@ def measure_run(
     return run, rows
 
 
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Let no other process write ``file`` meanwhile; free it even if killed.
+
+    The empty lock file that this leaves must stay: another process may be
+    about to lock it.
+    """
+    try:
+        with FileLock(file.with_name(f".{file.name}.lock"), blocking=False):
+            yield
+    except Timeout:
+        raise StudyFileError(f"another study is writing {file} now") from None
+
+
 def run_study(
     study: Study,
     seeds: Iterable[int],
@@ -202,21 +221,18 @@ def run_study(
     Versions, device and recipes are written beside it, in a JSON.
 
     Raises:
-        ValueError: the file belongs to another study, or is being written.
-        RuntimeError: a worker has other versions than this process.
+        StudyFileError: the file belongs to another study, or another
+            process is writing it.
+        RuntimeError: a worker has died, or has other versions than this
+            process.
     """
-    lock = FileLock(file.with_suffix(".lock"), blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another study is writing {file} now") from None
-    with lock:
+    with alone(file):
         settings = joined(file, study.settings(device))
         text = file.read_text() if file.exists() else ""
         try:
             finished, kept = whole_runs(text, study)
         except ValueError as error:
-            raise ValueError(
+            raise StudyFileError(
                 f"{file} is not of this study: {error}; mend it, or name "
                 f"another file"
             ) from error
@@ -239,7 +255,7 @@ def run_study(
             delayed(measure_run)(study, run, device, data_dir, settings)
             for run in todo
         )
-        with file.open("a") as out:
+        with closing(results), file.open("a") as out:
             for done, (run, rows) in enumerate(results, 1):
                 lines = study.lines(run, rows)
                 out.write(lines)
@@ -251,4 +267,3 @@ def run_study(
                     f"about {math.ceil(left / 60)} min left",
                     flush=True,
                 )
-    Path(lock.lock_file).unlink(missing_ok=True)
