@@ -248,7 +248,7 @@ def rows_in(file):
     return len(file.read_text().splitlines()) - 1 if file.exists() else 0
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -265,7 +265,7 @@ def test_killed_and_started_again_it_keeps_what_was_finished(
     finished = set(seeds_of(file))
     assert len(finished) < 8
     with started(file, request.path.parent) as process:
-        out = process.communicate(timeout=60)[0]
+        out = process.communicate(timeout=300)[0]
         assert process.returncode == 0, out
     assert file.read_text().startswith(before)
     assert sorted(seeds_of(file)) == [s for s in range(8) for _ in range(2)]

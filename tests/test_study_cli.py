@@ -104,7 +104,6 @@ OUT = ["--out", "new.csv"]
 RANGES = [
     *("5", "5:1", "a:b", "-1:3", "0:0", "1:2:3", "1.5:3", "3:", ":", ""),
     "0:99999999999999999999",
-    "0:1000001",
 ]
 
 
@@ -202,6 +201,12 @@ def test_ctrl_c_says_how_to_go_on_and_exits_130(monkeypatch, capsys):
     printed = capsys.readouterr()
     assert printed.out == "stopped; the same command goes on from here\n"
     assert printed.err == ""
+
+
+def test_more_seeds_than_anyone_trains_are_refused(calls, capsys):
+    assert run("seeds", "--seeds", "0:1000001", *OUT) == USAGE
+    assert "must be at most 1,000,000 seeds" in the_error_line(capsys)
+    assert calls == []
 
 
 # A cluster
