@@ -34,9 +34,17 @@ class Place(NamedTuple):
         ends = test.proportion_ci(confidence, method="exact")
         return 100 * ends.low, 100 * ends.high
 
-    def is_usual(self) -> bool:
-        """Whether the figure lies in the middle 95 % of the repeats."""
-        return 2.5 <= self.percentile <= 97.5
+    def among(self) -> str:
+        """Say whether the figure is like the repeats: in their middle 95 %.
+
+        Where the interval reaches over an end of it, n cannot decide.
+        """
+        low, high = self.interval()
+        if low >= 2.5 and high <= 97.5:
+            return "like ours"
+        if high < 2.5 or low > 97.5:
+            return "unlike ours"
+        return "at the edge of ours"
 
     def __str__(self) -> str:
         low, high = self.interval()
@@ -51,21 +59,20 @@ def places(study: pd.DataFrame, row: NamedTuple) -> dict[str, Place]:
     last = last_epoch(study)
     return {
         name: Place(int((last[name] < getattr(row, name)).sum()), len(last))
-        for name in BAD
+        for name in FIGURES
     }
 
 
 def verdict(study: pd.DataFrame, row: NamedTuple) -> str:
     """Return, in a sentence, which figures of ``row`` are like the study's.
 
-    A figure is like the study's where it lies in the middle 95 % of it.
+    ``Place.among`` says what that means.
     """
     clauses = []
     for name, place in places(study, row).items():
         better = 100 - place.percentile if BAD[name] > 0 else place.percentile
-        like = "like" if place.is_usual() else "unlike"
         clauses.append(
-            f"{FIGURES[name]} {getattr(row, name):.3f} is {like} ours "
+            f"{FIGURES[name]} {getattr(row, name):.3f} is {place.among()} "
             f"(better than {better:.0f} % of {place.n} seeds)"
         )
     return "; ".join(clauses) + "."

@@ -57,11 +57,22 @@ def test_more_repeats_make_the_interval_narrower():
 
 
 @pytest.mark.parametrize(
-    ("below", "usual"),
-    [(0, False), (2, False), (3, True), (50, True), (97, True), (98, False)],
+    ("below", "n", "among"),
+    [
+        (50, 100, "like ours"),
+        (8, 100, "like ours"),  # [3.5, 15.2]
+        (92, 100, "like ours"),
+        (4, 100, "at the edge of ours"),  # [1.1, 9.9]
+        (96, 100, "at the edge of ours"),
+        (0, 100, "at the edge of ours"),  # [0, 3.6]: too few to say
+        (0, 1000, "unlike ours"),  # [0, 0.4]
+        (1000, 1000, "unlike ours"),
+    ],
 )
-def test_the_middle_95_percent_is_usual(below, usual):
-    assert Place(below, 100).is_usual() == usual
+def test_a_figure_is_like_the_repeats_where_n_allows_to_say_so(
+    below, n, among
+):
+    assert Place(below, n).among() == among
 
 
 def test_a_place_is_printed_with_its_interval():
@@ -78,6 +89,6 @@ def test_the_verdict_says_of_each_figure_whether_it_is_like_the_seeds(
         "train acc 0.829 is like ours (better than 83 % of 100 seeds); "
         "test acc 0.761 is like ours (better than 77 % of 100 seeds)."
     )
-    assert "test acc 0.100 is unlike ours" in verdict(
+    assert "test acc 0.100 is at the edge of ours" in verdict(
         hundred.assign(test_acc=0.5), LOG[0]
     )
