@@ -45,7 +45,7 @@ execute: export SOURCE_DATE_EPOCH := 0 # No date in the figures' SVG
 execute: $(READY) ## Run the notebooks and store their outputs and the run
 	for chapter in $(CHAPTERS); do \
 		$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-			--ExecutePreprocessor.record_timing=False \
+			--ExecutePreprocessor.record_timing=False --coalesce-streams \
 			$$chapter || exit 1; \
 		if [ $$chapter = $(TRAINING) ]; then \
 			cp -r book/runs/latest/. book/runs/published/ || exit 1; fi; \

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from nbval.plugin import IPyNbCell, nocolors
+from nbval.plugin import IPyNbCell, coalesce_streams, nocolors
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
@@ -84,4 +84,6 @@ def same(stored: list[NotebookNode], fresh: list[NotebookNode]) -> bool:
     conftest.pytest_collectstart(collector)
     cell.parent, cell.colors = collector, nocolors
     cell.format_output_compare = lambda *args: None
-    return cell.compare_outputs(fresh, stored)
+    return cell.compare_outputs(
+        coalesce_streams(fresh), coalesce_streams(stored)
+    )

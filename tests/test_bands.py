@@ -112,6 +112,7 @@ def test_a_diverged_seed_is_an_error_that_names_it(study):
         stats.lognorm,
     ],
 )
+@pytest.mark.filterwarnings("ignore:invalid value")
 def test_an_honest_run_fails_at_most_once_in_10_000(shape, study):
     """All bands together, for several shapes fitted to the study."""
     rng = np.random.default_rng(1)
@@ -139,8 +140,8 @@ def test_the_rate_of_false_alarms_is_that_of_drawing_runs():
     assert TAIL < rate < 0.05
 
 
-def test_faults_that_bands_can_see_are_caught(read_study, its_bands):
-    """As the book's table says of those that every seed shows."""
+def test_the_bands_catch_what_the_book_says(read_study, its_bands):
+    """At least the faults of the first sentence, on every seed."""
     runs = all_figures(read_study("faults"))
     outside = pd.DataFrame(
         {
@@ -149,12 +150,27 @@ def test_faults_that_bands_can_see_are_caught(read_study, its_bands):
         },
         index=runs.index,
     )
-    always = outside.any(axis=1).groupby("variant").all()
-    assert set(always.index[always]) == ALWAYS_CAUGHT
+    caught = outside.any(axis=1).groupby("variant").mean()
+    assert set(caught.index[caught == 1]) == ALWAYS_CAUGHT
+    assert set(caught.index[caught == 0]) == NEVER_CAUGHT
 
 
-# The faults of which all seeds lie outside the bands
-ALWAYS_CAUGHT: set[str] = set()
+# As the chapter "How the book is checked" puts it; the others, by chance
+ALWAYS_CAUGHT = {"Xavier left out", "two labels swapped"}
+NEVER_CAUGHT = {
+    "biases frozen",
+    "mean over batches",
+    "not shuffled",
+    "pixels in [-1, 1]",
+    "second convolution padded",
+    "tested on train data",
+}
+
+
+def test_nine_epochs_are_not_seen_by_the_bands(study, its_bands):
+    runs = all_figures(study[study.epoch < 9])
+    for name in its_bands:
+        assert all(value in its_bands[name] for value in runs[name])
 
 
 def test_the_ends_are_in_a_band_and_their_neighbours_outside_are_not():
