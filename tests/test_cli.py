@@ -6,15 +6,13 @@ import sys
 
 import pytest
 import torch
+from command_line import USAGE, run
 from torch import nn
 from torch.utils.data import DataLoader
 
 import lenet_d2l.commands.train as cli
 from lenet_d2l import d2l, fashion_mnist, lenet, train_ch6
-from lenet_d2l.__main__ import main
 from lenet_d2l.runs import load_run, load_weights, save_run
-
-USAGE = 2  # The exit code of a command line that is wrong
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +51,6 @@ def few(some_images, monkeypatch):
     load.interrupt_in = None
     monkeypatch.setattr(cli, "load_data_fashion_mnist", load)
     return load
-
-
-def run(*arguments):
-    """Run the command line; return its exit code."""
-    try:
-        return main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
-    except KeyboardInterrupt:
-        # Else it would end pytest
-        return "a traceback of KeyboardInterrupt"
 
 
 def in_process(*arguments):

@@ -7,13 +7,11 @@ import time
 import cloudpickle
 import pandas as pd
 import pytest
+from command_line import USAGE, run
 from distributed import LocalCluster
 
 import lenet_d2l.commands.study as cli
-from lenet_d2l.__main__ import main
 from lenet_d2l.studies import SEEDS, STUDIES, EpochRow, Recipe, Study
-
-USAGE = 2  # The exit code of a command line that is wrong
 
 # Dask's workers do not find this module, so its functions travel whole
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -46,17 +44,6 @@ def calls(monkeypatch):
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr(cli, "SEEDS", TINY)
-
-
-def run(*arguments):
-    """Run the command line; return its exit code."""
-    try:
-        return main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return end.code
-    except KeyboardInterrupt:
-        # Else it would end pytest
-        return "a traceback of KeyboardInterrupt"
 
 
 def seeds(*more):

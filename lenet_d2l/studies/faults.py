@@ -7,6 +7,7 @@ is not here: it is the first nine of ten.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from statistics import fmean as mean
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from ..mended_d2l import d2l
 from ..net import init_weights, lenet
+from ..training import train_epoch
 from .recipes import Loaders, Recipe
 
 T_SHIRT, TROUSER = 0, 1
@@ -92,18 +93,11 @@ def mean_over_batches(
     device: torch.device | str,
 ) -> tuple[float, float, int]:
     """Train one epoch, but let each minibatch weigh the same in the means."""
-    metric = d2l.Accumulator(3)
-    net.train()
-    for X, y in train_iter:
-        X, y = X.to(device), y.to(device)
-        optimizer.zero_grad()
-        y_hat = net(X)
-        l = loss(y_hat, y)
-        l.backward()
-        optimizer.step()
-        with torch.no_grad():
-            metric.add(l, d2l.accuracy(y_hat, y) / len(y), 1)
-    return metric[0] / metric[2], metric[1] / metric[2], int(metric[2])
+    each = [
+        train_epoch(net, [batch], loss, optimizer, device)
+        for batch in train_iter
+    ]
+    return mean(l for l, *_ in each), mean(a for _, a, _ in each), len(each)
 
 
 POST = Recipe()

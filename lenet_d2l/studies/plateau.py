@@ -40,11 +40,7 @@ def gradient_norms(
     device: torch.device | str,
 ) -> list[StepRow]:
     """Train from ``seed`` for 705 steps; return every fifth, from step 0."""
-    torch.manual_seed(seed)
-    net = recipe.net()
-    net.apply(recipe.init)
-    net.to(device)
-    optimizer = torch.optim.SGD(net.parameters(), lr=recipe.lr)
+    net, optimizer = recipe.start(seed, device)
     loss = nn.CrossEntropyLoss()
     weights = [w for name, w in net.named_parameters() if "weight" in name]
     rows: list[StepRow] = []

@@ -50,6 +50,16 @@ class Recipe:
     num_epochs: int = 10
     average_from: int | None = None
 
+    def start(
+        self, seed: int, device: torch.device | str
+    ) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """Seed torch; return a fresh net on ``device``, and its optimizer."""
+        torch.manual_seed(seed)
+        net = self.net()
+        net.apply(self.init)
+        net.to(device)
+        return net, torch.optim.SGD(net.parameters(), lr=self.lr)
+
     def settings(self) -> dict[str, Any]:
         """Return the recipe as plain values, functions by their names."""
         return {name: plain(value) for name, value in vars(self).items()}
@@ -86,11 +96,7 @@ def train_recipe(
     An epoch whose loss is no longer finite, and all after it, are rows of
     NaN: such a run is a result too. ``recipe.data`` is not applied here.
     """
-    torch.manual_seed(seed)
-    net = recipe.net()
-    net.apply(recipe.init)
-    net.to(device)
-    optimizer = torch.optim.SGD(net.parameters(), lr=recipe.lr)
+    net, optimizer = recipe.start(seed, device)
     schedule = recipe.schedule and recipe.schedule(optimizer)
     loss = nn.CrossEntropyLoss()
     averaged = AveragedModel(net)
