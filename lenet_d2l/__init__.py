@@ -6,21 +6,41 @@ Each public name is introduced, with its code, in a chapter of ``book/``.
 from .accuracy import evaluate_accuracy_gpu
 from .animator import Animator
 from .data import load_data_fashion_mnist
+from .lenet5 import (
+    RBF,
+    PaperInput,
+    PartialConv2d,
+    ScaledTanh,
+    Subsampling,
+    discriminative_map,
+    init_lenet5,
+    lenet5_1998,
+    mean_square,
+)
 from .mended_d2l import d2l
 from .net import LayerShape, Reshape, init_weights, layer_shapes, lenet
 from .training import EpochRecord, train_ch6, train_epoch
 
 __all__ = [
+    "RBF",
     "Animator",
     "EpochRecord",
     "LayerShape",
+    "PaperInput",
+    "PartialConv2d",
     "Reshape",
+    "ScaledTanh",
+    "Subsampling",
     "d2l",
+    "discriminative_map",
     "evaluate_accuracy_gpu",
+    "init_lenet5",
     "init_weights",
     "layer_shapes",
     "lenet",
+    "lenet5_1998",
     "load_data_fashion_mnist",
+    "mean_square",
     "train_ch6",
     "train_epoch",
 ]

@@ -58,6 +58,8 @@ def test_the_default_recipe_is_the_posts():
         "init": "init_weights",
         "data": "as_loaded",
         "epoch": "train_epoch",
+        "loss": "cross_entropy",
+        "optimizer": "SGD",
         "lr": 0.9,
         "schedule": None,
         "batch_size": 256,

@@ -1,6 +1,7 @@
 """Studies of many runs: what they train, and how they are run and kept."""
 
 from .baselines import BASELINES
+from .departures import DEPARTURES
 from .faults import FAULTS
 from .plateau import EVERY, STEPS, StepRow, gradient_norms
 from .recipes import EpochRow, Recipe, train_recipe
@@ -15,6 +16,7 @@ STUDIES = {
     "faults": Study(FAULTS),
     "baselines": Study(BASELINES),
     "steadier": Study(STEADIER),
+    "departures": Study(DEPARTURES),
     "plateau": Study(
         POST, gradient_norms, StepRow, lambda _: STEPS // EVERY, ".4g"
     ),

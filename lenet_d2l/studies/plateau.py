@@ -8,7 +8,6 @@ from itertools import islice
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from .recipes import Recipe
 
@@ -41,14 +40,13 @@ def gradient_norms(
 ) -> list[StepRow]:
     """Train from ``seed`` for 705 steps; return every fifth, from step 0."""
     net, optimizer = recipe.start(seed, device)
-    loss = nn.CrossEntropyLoss()
     weights = [w for name, w in net.named_parameters() if "weight" in name]
     rows: list[StepRow] = []
     step = 0
     while step < STEPS:
         for X, y in islice(train_iter, STEPS - step):
             optimizer.zero_grad()
-            l = loss(net(X.to(device)), y.to(device))
+            l = recipe.loss(net(X.to(device)), y.to(device))
             l.backward()
             if step % EVERY == 0:
                 gradients = [w.grad for w in weights if w.grad is not None]

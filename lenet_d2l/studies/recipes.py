@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
@@ -33,8 +35,9 @@ class Recipe:
 
     ``net`` makes the net, ``init`` is applied to each of its modules, and
     ``data`` may change the minibatches: it is given those of training and
-    test, and returns two. Training is SGD on cross entropy at the learning
-    rate ``lr``, which ``schedule`` may change after each epoch; ``epoch`` is
+    test, and returns two. ``loss`` maps outputs and class numbers to their
+    mean loss, and ``optimizer`` makes the optimizer of it. The learning rate
+    is ``lr``, which ``schedule`` may change after each epoch; ``epoch`` is
     the function that trains one. From epoch ``average_from`` on, where there
     is one, test accuracy is not that of the weights after the epoch but of
     their mean over the epochs since then.
@@ -44,21 +47,23 @@ class Recipe:
     init: Callable[[nn.Module], Any] = init_weights
     data: Callable[[Any, Any], Loaders] = as_loaded
     epoch: Callable[..., tuple[float, float, int]] = train_epoch
+    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy
+    optimizer: Callable[..., Optimizer] = SGD
     lr: float = 0.9
-    schedule: Callable[[torch.optim.Optimizer], LRScheduler] | None = None
+    schedule: Callable[[Optimizer], LRScheduler] | None = None
     batch_size: int = 256
     num_epochs: int = 10
     average_from: int | None = None
 
     def start(
         self, seed: int, device: torch.device | str
-    ) -> tuple[nn.Module, torch.optim.Optimizer]:
+    ) -> tuple[nn.Module, Optimizer]:
         """Seed torch; return a fresh net on ``device``, and its optimizer."""
         torch.manual_seed(seed)
         net = self.net()
         net.apply(self.init)
         net.to(device)
-        return net, torch.optim.SGD(net.parameters(), lr=self.lr)
+        return net, self.optimizer(net.parameters(), lr=self.lr)
 
     def settings(self) -> dict[str, Any]:
         """Return the recipe as plain values, functions by their names."""
@@ -68,8 +73,10 @@ class Recipe:
 def plain(value: Any) -> Any:
     """Return a number or None as it is, a function as a text."""
     if isinstance(value, partial):
-        given = [str(argument) for argument in value.args]
-        given += [f"{name}={to}" for name, to in value.keywords.items()]
+        given = [str(plain(argument)) for argument in value.args]
+        given += [
+            f"{name}={plain(to)}" for name, to in value.keywords.items()
+        ]
         return f"{value.func.__name__}({', '.join(given)})"
     return value.__name__ if callable(value) else value
 
@@ -98,13 +105,12 @@ def train_recipe(
     """
     net, optimizer = recipe.start(seed, device)
     schedule = recipe.schedule and recipe.schedule(optimizer)
-    loss = nn.CrossEntropyLoss()
     averaged = AveragedModel(net)
     rows: list[EpochRow] = []
     for epoch in range(recipe.num_epochs):
         try:
             train_loss, train_acc, _ = recipe.epoch(
-                net, train_iter, loss, optimizer, device
+                net, train_iter, recipe.loss, optimizer, device
             )
         except FloatingPointError:
             train_loss = math.nan
