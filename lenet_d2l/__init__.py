@@ -5,7 +5,8 @@ Each public name is introduced, with its code, in a chapter of ``book/``.
 
 from .accuracy import evaluate_accuracy_gpu
 from .animator import Animator
-from .data import load_data_fashion_mnist
+from .counts import LayerCount, layer_counts
+from .data import load_data_fashion_mnist, load_data_mnist, minibatches
 from .lenet5 import (
     RBF,
     PaperInput,
@@ -25,6 +26,7 @@ __all__ = [
     "RBF",
     "Animator",
     "EpochRecord",
+    "LayerCount",
     "LayerShape",
     "PaperInput",
     "PartialConv2d",
@@ -36,11 +38,14 @@ __all__ = [
     "evaluate_accuracy_gpu",
     "init_lenet5",
     "init_weights",
+    "layer_counts",
     "layer_shapes",
     "lenet",
     "lenet5_1998",
     "load_data_fashion_mnist",
+    "load_data_mnist",
     "mean_square",
+    "minibatches",
     "train_ch6",
     "train_epoch",
 ]

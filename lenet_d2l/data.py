@@ -1,4 +1,4 @@
-"""Fashion-MNIST as minibatches, from tensors held in memory.
+"""Fashion-MNIST, or MNIST, as minibatches, from tensors held in memory.
 
 Source: chapter 3 of the book; the post's section 2; d2l, section 3.5.
 """
@@ -16,7 +16,9 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from .fashion_mnist import Files, read_fashion_mnist
+from .fashion_mnist import read_fashion_mnist
+from .idx_files import Files
+from .mnist import read_mnist
 
 
 def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
@@ -37,17 +39,35 @@ def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
     return X.div_(255), torch.from_numpy(labels.astype(np.int64))
 
 
-def load_data_fashion_mnist(
-    batch_size: int, data_dir: str | os.PathLike[str] | None = None
+def minibatches(
+    files: Files, batch_size: int
 ) -> tuple[DataLoader, DataLoader]:
-    """Return the minibatches of Fashion-MNIST: ``train_iter, test_iter``.
+    """Return the minibatches of training and of test, from the four files.
 
     Each gives pairs ``X, y``: images, float32 in [0, 1], shape
     (batch_size, 1, 28, 28), and class numbers 0 to 9, int64, shape
-    (batch_size,); the last minibatch has what is left. ``train_iter``
-    shuffles anew in every epoch by torch's global random number generator.
-    For the same seed its minibatches are bit for bit those of d2l's loader.
+    (batch_size,); the last minibatch has what is left. Those of training are
+    shuffled anew in every epoch by torch's global random number generator.
 
+    Raises:
+        ValueError: ``batch_size`` is not a positive whole number.
+    """
+
+    def load(part, sampler):
+        dataset = TensorDataset(*as_tensors(files, part))
+        # One index of the dataset for a whole minibatch, not one an image
+        batches = BatchSampler(sampler(dataset), batch_size, drop_last=False)
+        return DataLoader(dataset, batch_size=None, sampler=batches)
+
+    return load("train", RandomSampler), load("t10k", SequentialSampler)
+
+
+def load_data_fashion_mnist(
+    batch_size: int, data_dir: str | os.PathLike[str] | None = None
+) -> tuple[DataLoader, DataLoader]:
+    """Return the ``minibatches`` of Fashion-MNIST: ``train_iter, test_iter``.
+
+    For the same seed they are bit for bit those of d2l's loader.
     ``data_dir`` names a folder with the four files; without it they are
     found or fetched (``lenet_d2l.fashion_mnist`` says where).
 
@@ -55,16 +75,26 @@ def load_data_fashion_mnist(
         ValueError: ``batch_size`` is not a positive whole number.
         NotADirectoryError, FileNotFoundError: the data cannot be had.
     """
-    files = read_fashion_mnist(data_dir)
-    train = TensorDataset(*as_tensors(files, "train"))
-    test = TensorDataset(*as_tensors(files, "t10k"))
+    return minibatches(read_fashion_mnist(data_dir), batch_size)
 
-    def minibatches(dataset, sampler):
-        # One index of the dataset for a whole minibatch, not one an image
-        batches = BatchSampler(sampler, batch_size, drop_last=False)
-        return DataLoader(dataset, batch_size=None, sampler=batches)
 
-    return (
-        minibatches(train, RandomSampler(train)),
-        minibatches(test, SequentialSampler(test)),
-    )
+def load_data_mnist(
+    batch_size: int, data_dir: str | os.PathLike[str] | None = None
+) -> tuple[DataLoader, DataLoader]:
+    """Return the ``minibatches`` of MNIST: ``train_iter, test_iter``.
+
+    ``data_dir`` names a folder with the four files; without it they are
+    found or fetched (``lenet_d2l.mnist`` says where).
+
+    Raises:
+        ValueError: ``batch_size`` is not a positive whole number.
+        NotADirectoryError, FileNotFoundError: the data cannot be had.
+    """
+    return minibatches(read_mnist(data_dir), batch_size)
+
+
+# By the name that the command line has for the data
+LOADERS = {
+    "fashion-mnist": load_data_fashion_mnist,
+    "mnist": load_data_mnist,
+}

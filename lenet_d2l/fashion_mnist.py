@@ -1,58 +1,39 @@
 """Where the four files of Fashion-MNIST come from, each one verified.
 
-The sources are tried in order and every one holds the same bytes: a file
-counts only if its SHA-256, decompressed, is the one below, so which source
-answered cannot change a result. Source: Xiao, Rasul, Vollgraf,
-Fashion-MNIST, 2017 (arXiv:1708.07747); MIT licence.
+The sources are tried in order, and every one holds the same bytes. Source:
+Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017 (arXiv:1708.07747); MIT licence.
 """
 
-import gzip
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-import warnings
-import zlib
-from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
 
-import platformdirs
-import torchvision
 from tqdm.auto import tqdm
 
-from .atomic import replacing
+from .idx_files import Files, IdxFiles
 
-SHA256 = {
-    "train-images-idx3-ubyte": (
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
-    ),
-    "train-labels-idx1-ubyte": (
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-    ),
-    "t10k-images-idx3-ubyte": (
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
-    ),
-    "t10k-labels-idx1-ubyte": (
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-    ),
-}
+FASHION_MNIST = IdxFiles(
+    "Fashion-MNIST",
+    "FashionMNIST",
+    {
+        "train-images-idx3-ubyte": (
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+        ),
+        "train-labels-idx1-ubyte": (
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+        ),
+        "t10k-images-idx3-ubyte": (
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+        ),
+        "t10k-labels-idx1-ubyte": (
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+        ),
+    },
+)
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
-
-Files = dict[str, bytes]
-
-
-class DamagedFileError(ValueError):
-    """A file is there, but is not the published one."""
-
-
-def cache_folder() -> Path:
-    """Return the folder that keeps what was fetched, in the user's cache."""
-    return platformdirs.user_cache_path("lenet_d2l") / "fashion-mnist"
 
 
 def read_fashion_mnist(
@@ -72,103 +53,21 @@ def read_fashion_mnist(
         FileNotFoundError: no source has the data; the message says why of
             each one, and what to do.
     """
-    sources: dict[str, Callable[[], Files]] = {
-        "the cache": lambda: read_folder(cache_folder()),
-        "Debian's installed package": lambda: read_folder(DEBIAN_FOLDER),
-        "Debian's package, fetched": lambda: fetch(unpack_debian_package),
-        "torchvision's mirrors": lambda: fetch(download_from_mirrors),
+    files = FASHION_MNIST
+    sources = {
+        "the cache": lambda: files.read_folder(files.cache_folder()),
+        "Debian's installed package": lambda: files.read_folder(
+            DEBIAN_FOLDER
+        ),
+        "Debian's package, fetched": lambda: files.fetch(
+            unpack_debian_package
+        ),
+        "torchvision's mirrors": lambda: files.fetch(download_from_mirrors),
     }
-    if data_dir is not None:
-        named = Path(data_dir)
-        if not named.is_dir():
-            raise NotADirectoryError(
-                f"data_dir: {os.fspath(data_dir)!r} is not a folder"
-            )
-        sources = {"data_dir": lambda: read_folder(named)} | sources
-    reasons = []
-    for source, read in sources.items():
-        try:
-            return read()
-        except DamagedFileError as error:
-            reasons.append(f"{source}: {error}")
-            warnings.warn(reasons[-1], stacklevel=3)
-        except (
-            OSError,
-            RuntimeError,
-            HTTPException,
-            subprocess.SubprocessError,
-        ) as error:
-            reasons.append(f"{source}: {error}")
-            if source == "data_dir":
-                warnings.warn(reasons[-1], stacklevel=3)
-    raise FileNotFoundError(
-        "Fashion-MNIST cannot be had. Tried:\n  - "
-        + "\n  - ".join(reasons)
-        + "\nWhat helps: on Debian or Ubuntu, apt-get install "
-        f"{DEBIAN_PACKAGE}; elsewhere, put the four files "
-        f"{', '.join(SHA256)} (or their .gz) into a folder and name it: "
-        "load_data_fashion_mnist(batch_size, data_dir=FOLDER), or "
-        "--data-dir FOLDER on the command line."
+    remedy = (
+        f"on Debian or Ubuntu, apt-get install {DEBIAN_PACKAGE}; elsewhere"
     )
-
-
-def read_folder(folder: Path) -> Files:
-    """Read and verify the four files of ``folder``.
-
-    Raises:
-        FileNotFoundError: a file is missing.
-        DamagedFileError: a file is not the published one.
-    """
-    if (folder / "FashionMNIST" / "raw").is_dir():
-        folder = folder / "FashionMNIST" / "raw"
-    return {name: read_verified(folder / name) for name in SHA256}
-
-
-def read_verified(file: Path) -> bytes:
-    """Return the bytes of ``file``, or of ``file``.gz decompressed."""
-    name, zipped = file.name, file.with_name(file.name + ".gz")
-    if file.exists():
-        content = file.read_bytes()
-    elif zipped.exists():
-        file = zipped
-        try:
-            content = gzip.decompress(file.read_bytes())
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DamagedFileError(f"{file} is damaged: {error}") from error
-    else:
-        raise FileNotFoundError(
-            f"no {file.name}, nor its .gz, in {file.parent}"
-        )
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256[name]:
-        raise DamagedFileError(
-            f"{file} is damaged: {len(content)} bytes with SHA-256 {found}, "
-            f"not {SHA256[name]}"
-        )
-    return content
-
-
-def fetch(bring: Callable[[Path], Path]) -> Files:
-    """Have ``bring`` put the files into a scratch folder; cache what is good.
-
-    ``bring`` gets the scratch folder and returns the folder of the files in
-    it. Nothing reaches the cache before all four files are verified, and
-    each arrives there whole: an interrupted fetch leaves no trace in it, and
-    several processes may fetch at once.
-    """
-    with tempfile.TemporaryDirectory(prefix="fashion-mnist-") as scratch:
-        files = read_folder(bring(Path(scratch)))
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            with replacing(cache_folder() / name) as file:
-                file.write_bytes(content)
-    except OSError as error:
-        warnings.warn(
-            f"Fashion-MNIST was fetched but cannot be cached: {error}",
-            stacklevel=4,
-        )
-    return files
+    return files.read(data_dir, sources, remedy)
 
 
 def unpack_debian_package(scratch: Path) -> Path:
@@ -240,8 +139,4 @@ def run_with_progress(command: list[str], folder: Path, what: str) -> None:
             raise RuntimeError(lines[-1] if lines else f"{command[0]} failed")
 
 
-def download_from_mirrors(scratch: Path) -> Path:
-    """Have torchvision download the files from its mirrors."""
-    print("Fashion-MNIST: trying torchvision's mirrors", file=sys.stderr)
-    torchvision.datasets.FashionMNIST(root=str(scratch), download=True)
-    return scratch
+download_from_mirrors = FASHION_MNIST.download

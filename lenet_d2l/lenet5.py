@@ -77,6 +77,9 @@ class PartialConv2d(nn.Module):
     of a map are drawn as PyTorch draws those of a Conv2d with as many inputs.
     """
 
+    outputs: Tensor
+    inputs: Tensor
+
     def __init__(self, table: tuple[tuple[int, ...], ...], kernel_size: int):
         super().__init__()
         self.table = table
@@ -114,6 +117,8 @@ class RBF(nn.Module):
     themselves; with the sign turned the largest output is the answer, as
     with every other net here.
     """
+
+    codes: Tensor
 
     def __init__(self):
         super().__init__()

@@ -49,7 +49,7 @@ def few(some_images, monkeypatch):
         return shuffled, some_images
 
     load.interrupt_in = None
-    monkeypatch.setattr(cli, "load_data_fashion_mnist", load)
+    monkeypatch.setitem(cli.LOADERS, "fashion-mnist", load)
     return load
 
 
@@ -177,6 +177,7 @@ def test_help_explains_every_option_with_its_default(capsys):
         "--num-epochs N": "(default: 10)",
         "--lr LR": "(default: 0.9)",
         "--batch-size N": "(default: 256)",
+        "--data NAME": "fashion-mnist or mnist (default: fashion-mnist)",
         "--data-dir FOLDER": "(default: found, or fetched once and cached)",
         "--out FOLDER": "(default: a new folder, lenet-run-DATE-TIME)",
         "--weights FILE": "print their test accuracy",
@@ -197,6 +198,7 @@ def test_the_defaults_are_those_of_the_post():
         "num_epochs": 10,
         "lr": 0.9,
         "batch_size": 256,
+        "data": "fashion-mnist",
         "data_dir": None,
         "out": None,
         "weights": None,
@@ -365,6 +367,6 @@ def test_ctrl_c_while_the_data_is_fetched_is_no_traceback(
     def interrupted(*args):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli, "load_data_fashion_mnist", interrupted)
+    monkeypatch.setitem(cli.LOADERS, "fashion-mnist", interrupted)
     assert run("--out", "run") == 130
     assert list(empty_folder.iterdir()) == []

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from lenet_d2l import d2l, load_data_fashion_mnist
-from lenet_d2l.fashion_mnist import SHA256, read_fashion_mnist
+from lenet_d2l.fashion_mnist import FASHION_MNIST, read_fashion_mnist
 
 
 def lay_out_as_torchvision(root):
@@ -81,7 +81,7 @@ def test_each_epoch_has_each_image_once(fashion_mnist):
 
 def test_a_layout_like_torchvisions_is_found(tmp_path):
     lay_out_as_torchvision(tmp_path)
-    assert read_fashion_mnist(tmp_path).keys() == SHA256.keys()
+    assert read_fashion_mnist(tmp_path).keys() == FASHION_MNIST.sha256.keys()
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5])

@@ -17,11 +17,12 @@ import pytest
 
 from lenet_d2l import fashion_mnist
 from lenet_d2l.fashion_mnist import (
-    SHA256,
-    cache_folder,
+    FASHION_MNIST,
     read_fashion_mnist,
     run_with_progress,
 )
+
+SHA256, cache_folder = FASHION_MNIST.sha256, FASHION_MNIST.cache_folder
 
 LABELS = "train-labels-idx1-ubyte"  # The file that the tests damage
 

@@ -29,7 +29,9 @@ def test_a_study_is_whole(name):
 @each_study
 def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     made = json.loads((FOLDER / f"{name}.json").read_text())
-    assert made["recipes"] == ALL[name].settings("cpu")["recipes"]
+    now = ALL[name].settings("cpu", "fashion-mnist")
+    assert made["recipes"] == now["recipes"]
+    assert made["data"] == "fashion-mnist"
     assert made["environment"]["d2l"] == "0.17.0"
     assert made["environment"]["threads"] == 1
 

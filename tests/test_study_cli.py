@@ -65,7 +65,9 @@ def the_error_line(capsys, command="seeds"):
 def test_seeds_trains_the_posts_recipe(calls, empty_folder):
     out = empty_folder / "new.csv"
     assert run("seeds", "--seeds", "0:100", "--out", out) == 0
-    assert calls == [(SEEDS, range(100), out, "cpu", None, -1)]
+    assert calls == [
+        (SEEDS, range(100), out, "cpu", None, -1, "fashion-mnist")
+    ]
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -73,7 +75,8 @@ def test_study_does_the_study_of_the_name(name, calls, empty_folder):
     out = empty_folder / "new.csv"
     options = ["--seeds", "7:9", "--jobs", 3, "--device", "cpu"]
     assert run("study", name, *options, "--out", out) == 0
-    assert calls == [(STUDIES[name], range(7, 9), out, "cpu", None, 3)]
+    asked = STUDIES[name], range(7, 9), out, "cpu", None, 3, "fashion-mnist"
+    assert calls == [asked]
 
 
 def test_a_study_is_done_and_goes_on(tiny, capsys):

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import torch
 
+from ..data import LOADERS
+
 MOST_SEEDS = 1_000_000
 
 
@@ -84,12 +86,20 @@ def seed_range(text: str) -> range:
     return result
 
 
-def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Let ``parser`` take --data-dir."""
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Let ``parser`` take --data and --data-dir."""
+    parser.add_argument(
+        "--data",
+        choices=LOADERS,
+        default="fashion-mnist",
+        metavar="NAME",
+        help=f"what to train on and to test with: {' or '.join(LOADERS)} "
+        f"(default: %(default)s)",
+    )
     parser.add_argument(
         "--data-dir",
         type=Path,
         metavar="FOLDER",
-        help="with the four files of Fashion-MNIST (default: found, or "
-        "fetched once and cached)",
+        help="with the four files of the data (default: found, or fetched "
+        "once and cached)",
     )

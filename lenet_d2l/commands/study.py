@@ -7,11 +7,11 @@ from typing import Any
 
 from joblib import parallel_config
 
-from ..fashion_mnist import read_fashion_mnist
+from ..data import LOADERS
 from ..studies import SEEDS, STUDIES, Study, StudyFileError, run_study
 from .arguments import (
     Parser,
-    add_data_dir,
+    add_data,
     device_here,
     seed_range,
     whole_number,
@@ -59,7 +59,7 @@ def parser(command: str, description: str) -> Parser:
         default="cpu",
         help="where each run trains (default: %(default)s)",
     )
-    add_data_dir(result)
+    add_data(result)
     return result
 
 
@@ -89,7 +89,7 @@ def run(command: Parser, study: Study, arguments: list[str]) -> int:
     if not args.out.parent.is_dir():
         command.error(f"argument --out: there is no folder {args.out.parent}")
     try:
-        read_fashion_mnist(args.data_dir)  # Once, before the workers do
+        LOADERS[args.data](1, args.data_dir)  # Once, before the workers do
     except NotADirectoryError as error:
         command.error(f"argument --data-dir: {error}")
     except FileNotFoundError as error:
@@ -110,6 +110,7 @@ def run(command: Parser, study: Study, arguments: list[str]) -> int:
                 args.device,
                 args.data_dir,
                 args.jobs or -1,
+                args.data,
             )
         except StudyFileError as error:
             command.error(f"argument --out: {error}")

@@ -12,14 +12,15 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from .. import EpochRecord, lenet, load_data_fashion_mnist, train_ch6
+from .. import EpochRecord, lenet, train_ch6
 from ..accuracy import evaluate_accuracy_gpu
+from ..data import LOADERS
 from ..mended_d2l import d2l
 from ..runs import RECORDS, load_weights, save_run
 from ..training import training_curves
 from .arguments import (
     Parser,
-    add_data_dir,
+    add_data,
     device_here,
     learning_rate,
     whole_number,
@@ -83,7 +84,7 @@ def parser() -> Parser:
         metavar="N",
         help="images in a minibatch (default: %(default)s)",
     )
-    add_data_dir(result)
+    add_data(result)
     add(
         "--out",
         type=Path,
@@ -145,7 +146,7 @@ def main(arguments: list[str]) -> int:
         except (OSError, ValueError) as error:
             command.error(f"argument --weights: {error}")
     try:
-        train_iter, test_iter = load_data_fashion_mnist(
+        train_iter, test_iter = LOADERS[args.data](
             args.batch_size, args.data_dir
         )
     except NotADirectoryError as error:
@@ -191,6 +192,7 @@ def main(arguments: list[str]) -> int:
             seed=args.seed,
             lr=args.lr,
             batch_size=args.batch_size,
+            data=args.data,
         )
         curves.save(out / "curves.png")
         print(f"records, weights and curves are in {out}")

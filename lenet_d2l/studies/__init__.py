@@ -3,6 +3,7 @@
 from .baselines import BASELINES
 from .departures import DEPARTURES
 from .faults import FAULTS
+from .lenet5 import LENET5
 from .plateau import EVERY, STEPS, StepRow, gradient_norms
 from .recipes import EpochRow, Recipe, train_recipe
 from .steadier import STEADIER
@@ -17,6 +18,7 @@ STUDIES = {
     "baselines": Study(BASELINES),
     "steadier": Study(STEADIER),
     "departures": Study(DEPARTURES),
+    "lenet5": Study(LENET5),
     "plateau": Study(
         POST, gradient_norms, StepRow, lambda _: STEPS // EVERY, ".4g"
     ),

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 
 from ..atomic import replacing
-from ..data import load_data_fashion_mnist
+from ..data import LOADERS
 from ..runs import environment
 from .recipes import EpochRow, Recipe, train_recipe
 
@@ -82,11 +82,11 @@ class Study:
         )
         return lines.getvalue()
 
-    def settings(self, device: str) -> dict[str, Any]:
-        """What the rows depend on besides the seed: recipes and machine."""
+    def settings(self, device: str, data: str) -> dict[str, Any]:
+        """What the rows depend on besides the seed."""
         recipes = {name: r.settings() for name, r in self.recipes.items()}
         here = environment() | {"device": device, "threads": 1}
-        return {"environment": here, "recipes": recipes}
+        return {"data": data, "environment": here, "recipes": recipes}
 
 
 def joined(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -169,23 +169,24 @@ def measure_run(
     run: Run,
     device: str,
     data_dir: str | os.PathLike[str] | None,
-    settings: dict[str, Any],
+    data: str,
+    environment: dict[str, Any],
 ) -> tuple[Run, list]:
     """Measure one run, in the process that is to do it; return its rows.
 
     Raises:
-        RuntimeError: the process has other versions than ``settings``, as a
-            machine of a cluster may have.
+        RuntimeError: the process has another ``environment``, as a machine
+            of a cluster may have.
     """
     with ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        here = study.settings(device)["environment"]
-        if here != settings["environment"]:
+        here = study.settings(device, data)["environment"]
+        if here != environment:
             raise RuntimeError(
-                f"a worker has {here}, the study {settings['environment']}"
+                f"a worker has {here}, the study {environment}"
             )
         recipe = study.recipes[run.variant]
-        loaders = load_data_fashion_mnist(recipe.batch_size, data_dir)
+        loaders = LOADERS[data](recipe.batch_size, data_dir)
         rows = study.measure(recipe, run.seed, *recipe.data(*loaders), device)
     return run, rows
 
@@ -211,14 +212,16 @@ def run_study(
     device: str = "cpu",
     data_dir: str | os.PathLike[str] | None = None,
     n_jobs: int = -1,
+    data: str = "fashion-mnist",
 ) -> None:
     """Measure every recipe of ``study`` from every seed; append to ``file``.
 
     Runs that the file has are not repeated. Those that are missing are done
     by ``n_jobs`` processes at a time, -1 meaning one a core (joblib's rule,
-    and joblib's backend where ``parallel_config`` has chosen one). A line on
-    stdout says of each what it gave, and how long the rest will take.
-    Versions, device and recipes are written beside it, in a JSON.
+    and joblib's backend where ``parallel_config`` has chosen one). ``data``
+    is the name of a data set in ``lenet_d2l.data.LOADERS``. A line on stdout
+    says of each run what it gave, and how long the rest will take. Data,
+    versions, device and recipes are written beside the CSV, in a JSON.
 
     Raises:
         StudyFileError: the file belongs to another study, or another
@@ -227,7 +230,7 @@ def run_study(
             process.
     """
     with alone(file):
-        settings = joined(file, study.settings(device))
+        settings = joined(file, study.settings(device, data))
         text = file.read_text() if file.exists() else ""
         try:
             finished, kept = whole_runs(text, study)
@@ -252,7 +255,9 @@ def run_study(
         print(f"runs in {file}: {len(finished)}, to do: {len(todo)}")
         start = time.monotonic()
         results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(measure_run)(study, run, device, data_dir, settings)
+            delayed(measure_run)(
+                study, run, device, data_dir, data, settings["environment"]
+            )
             for run in todo
         )
         with closing(results), file.open("a") as out:

@@ -1,0 +1,169 @@
+"""The four IDX files of a data set, each verified, and where they are kept.
+
+A file counts only if its SHA-256, decompressed, is the known one, so which
+source it came from cannot change a result.
+"""
+
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import platformdirs
+import torchvision
+
+from .atomic import replacing
+
+Files = dict[str, bytes]
+
+
+class DamagedFileError(ValueError):
+    """A file is there, but is not the published one."""
+
+
+@dataclass(frozen=True)
+class IdxFiles:
+    """A data set in four files that are known by their SHA-256.
+
+    ``title`` is its name, ``torchvision_name`` that of torchvision's class
+    and folder, ``sha256`` the digest of each file, decompressed, by its name.
+    """
+
+    title: str
+    torchvision_name: str
+    sha256: dict[str, str]
+
+    def cache_folder(self) -> Path:
+        """Return the folder that keeps what was fetched: the user's cache."""
+        return platformdirs.user_cache_path("lenet_d2l") / self.title.lower()
+
+    def read(
+        self,
+        data_dir: str | os.PathLike[str] | None,
+        sources: dict[str, Callable[[], Files]],
+        remedy: str,
+    ) -> Files:
+        """Return the files from ``data_dir`` or the first of ``sources``.
+
+        Warns where ``data_dir`` or a damaged file had to be passed over.
+
+        Raises:
+            NotADirectoryError: ``data_dir`` is not a folder.
+            FileNotFoundError: no source has the data; the message says why
+                of each one, and ends with ``remedy``.
+        """
+        if data_dir is not None:
+            named = Path(data_dir)
+            if not named.is_dir():
+                raise NotADirectoryError(
+                    f"data_dir: {os.fspath(data_dir)!r} is not a folder"
+                )
+            sources = {"data_dir": lambda: self.read_folder(named)} | sources
+        reasons = []
+        for source, read in sources.items():
+            try:
+                return read()
+            except DamagedFileError as error:
+                reasons.append(f"{source}: {error}")
+                warnings.warn(reasons[-1], stacklevel=4)
+            except (
+                OSError,
+                RuntimeError,
+                HTTPException,
+                subprocess.SubprocessError,
+            ) as error:
+                reasons.append(f"{source}: {error}")
+                if source == "data_dir":
+                    warnings.warn(reasons[-1], stacklevel=4)
+        raise FileNotFoundError(
+            f"{self.title} cannot be had. Tried:\n  - "
+            + "\n  - ".join(reasons)
+            + f"\nWhat helps: {remedy}, put the four files "
+            f"{', '.join(self.sha256)} (or their .gz) into a folder and name "
+            f"it: data_dir=FOLDER, or --data-dir FOLDER on the command line."
+        )
+
+    def read_folder(self, folder: Path) -> Files:
+        """Read and verify the four files of ``folder``.
+
+        They lie in it as they are or as .gz, directly or where torchvision
+        puts them.
+
+        Raises:
+            FileNotFoundError: a file is missing.
+            DamagedFileError: a file is not the published one.
+        """
+        raw = folder / self.torchvision_name / "raw"
+        if raw.is_dir():
+            folder = raw
+        return {
+            name: read_verified(folder / name, digest)
+            for name, digest in self.sha256.items()
+        }
+
+    def fetch(self, bring: Callable[[Path], Path]) -> Files:
+        """Have ``bring`` put the files into a scratch folder; cache them.
+
+        ``bring`` gets the scratch folder and returns the folder of the files
+        in it. Nothing reaches the cache before all four files are verified,
+        and each arrives there whole: an interrupted fetch leaves no trace in
+        it, and several processes may fetch at once.
+        """
+        prefix = f"{self.title.lower()}-"
+        with tempfile.TemporaryDirectory(prefix=prefix) as scratch:
+            files = self.read_folder(bring(Path(scratch)))
+        try:
+            self.cache_folder().mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                with replacing(self.cache_folder() / name) as file:
+                    file.write_bytes(content)
+        except OSError as error:
+            warnings.warn(
+                f"{self.title} was fetched but cannot be cached: {error}",
+                stacklevel=5,
+            )
+        return files
+
+    def download(self, scratch: Path) -> Path:
+        """Have torchvision download the files from its mirrors."""
+        print(f"{self.title}: trying torchvision's mirrors", file=sys.stderr)
+        dataset = getattr(torchvision.datasets, self.torchvision_name)
+        dataset(root=str(scratch), download=True)
+        return scratch
+
+
+def read_verified(file: Path, digest: str) -> bytes:
+    """Return the bytes of ``file``, or of ``file``.gz decompressed.
+
+    Raises:
+        FileNotFoundError: there is neither.
+        DamagedFileError: its SHA-256 is not ``digest``.
+    """
+    zipped = file.with_name(file.name + ".gz")
+    if file.exists():
+        content = file.read_bytes()
+    elif zipped.exists():
+        file = zipped
+        try:
+            content = gzip.decompress(file.read_bytes())
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DamagedFileError(f"{file} is damaged: {error}") from error
+    else:
+        raise FileNotFoundError(
+            f"no {file.name}, nor its .gz, in {file.parent}"
+        )
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
+        raise DamagedFileError(
+            f"{file} is damaged: {len(content)} bytes with SHA-256 {found}, "
+            f"not {digest}"
+        )
+    return content

@@ -1,0 +1,260 @@
+"""LeNet-5 against the paper's own figures, and its parts one by one."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lenet_d2l import (
+    RBF,
+    PaperInput,
+    PartialConv2d,
+    ScaledTanh,
+    Subsampling,
+    discriminative_map,
+    init_lenet5,
+    layer_counts,
+    lenet,
+    lenet5_1998,
+    mean_square,
+)
+from lenet_d2l.bitmaps import BITMAPS
+from lenet_d2l.lenet5 import C3_TABLE
+
+# LeCun et al. 1998, section II.B: parameters, connections, size of a map
+PAPER = {
+    "C1": (156, 122_304, (6, 28, 28)),
+    "S2": (12, 5_880, (6, 14, 14)),
+    "C3": (1_516, 151_600, (16, 10, 10)),
+    "S4": (32, 2_000, (16, 5, 5)),
+    "C5": (48_120, 48_120, (120, 1, 1)),
+    "F6": (10_164, 10_164, (84,)),
+    "output": (0, 840, (10,)),
+}
+
+
+@pytest.fixture
+def net():
+    return lenet5_1998()
+
+
+@pytest.fixture
+def images():
+    return torch.rand(3, 1, 28, 28)
+
+
+# The whole
+
+
+def test_layers_hold_and_do_what_the_paper_says(net):
+    counts = layer_counts(net, torch.zeros(1, 1, 28, 28))
+    ours = [
+        (c.parameters, c.connections, tuple(c.shape))
+        for c in counts
+        if c.connections
+    ]
+    assert ours == list(PAPER.values())
+    assert sum(c.parameters for c in counts) == 60_000
+    assert sum(c.connections for c in counts) == 340_908
+    assert sum(p.numel() for p in net.parameters()) == 60_000
+    assert all(p.requires_grad for p in net.parameters())
+
+
+def test_counts_of_the_posts_net():
+    counts = layer_counts(lenet(), torch.zeros(1, 1, 28, 28))
+    assert sum(c.parameters for c in counts) == 61_706
+    assert sum(c.multiply_adds for c in counts) == 416_520
+
+
+def test_a_layer_that_cannot_be_counted_is_an_error():
+    with pytest.raises(ValueError, match="cannot count a Bilinear"):
+        layer_counts(Odd(), torch.zeros(1, 4))
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = Bilinear()
+
+    def forward(self, X):
+        return self.layer(X)
+
+
+class Bilinear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.matrix = nn.Parameter(torch.ones(4, 4))
+
+    def forward(self, X):
+        return X @ self.matrix
+
+
+def test_the_squashing_function_follows_each_layer_up_to_f6(net):
+    kinds = [
+        type(layer) for layer in net if not isinstance(layer, nn.Flatten)
+    ]
+    assert kinds[2:-1:2] == [ScaledTanh] * 6
+    assert kinds[0] is PaperInput and kinds[-1] is RBF
+
+
+def test_every_parameter_is_trained(net, images):
+    mean_square(net(images), torch.tensor([0, 1, 2])).backward()
+    assert all(p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+# The parts
+
+
+def test_input_is_the_papers(images):
+    out = PaperInput()(images)
+    assert out.shape == (3, 1, 32, 32)
+    inside = out[..., 2:-2, 2:-2]
+    torch.testing.assert_close(inside, images * (1.175 + 0.1) - 0.1)
+    assert (out[..., :2, :] == -0.1).all() and (out[..., -2:] == -0.1).all()
+    halves = torch.cat(
+        [torch.zeros(1, 1, 14, 28), torch.ones(1, 1, 14, 28)], 2
+    )
+    edges = PaperInput()(halves)
+    assert edges.min().item() == pytest.approx(-0.1)
+    assert edges.max().item() == pytest.approx(1.175)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 28, 28), (2, 3, 28, 28), (1, 1, 32, 32)]
+)
+def test_input_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"\(N, 1, 28, 28\), not \("):
+        PaperInput()(torch.zeros(shape))
+
+
+def test_squashing_function_keeps_one_and_bends_most_there():
+    f = ScaledTanh()
+    ends = f(torch.tensor([-1.0, 0.0, 1.0, 100.0]))
+    expected = torch.tensor([-1.0, 0.0, 1.0, 1.7159])
+    torch.testing.assert_close(ends, expected, atol=1e-4, rtol=0)
+    a = torch.linspace(0, 3, 3001, dtype=torch.float64)
+    bend = torch.gradient(torch.gradient(f(a))[0])[0][5:-5]
+    assert a[5:-5][bend.argmin()].item() == pytest.approx(1.0, abs=0.02)
+
+
+def test_subsampling_adds_scales_and_shifts():
+    layer = Subsampling(2)
+    X = torch.arange(32.0).reshape(1, 2, 4, 4)
+    assert torch.equal(layer(X), F.avg_pool2d(X, 2))
+    with torch.no_grad():
+        layer.coefficient[:] = torch.tensor([2.0, 3.0])[:, None, None]
+        layer.bias[:] = torch.tensor([0.5, -0.5])[:, None, None]
+    out = layer(X)
+    assert out[0, 0, 0, 0] == 2 * (0 + 1 + 4 + 5) + 0.5
+    assert out[0, 1, 1, 1] == 3 * (26 + 27 + 30 + 31) - 0.5
+
+
+def test_c3_sees_what_the_table_says():
+    # The paper's table I, column by column
+    text = (
+        "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 "
+        "0235 012345"
+    )
+    assert [tuple(map(int, word)) for word in text.split()] == list(C3_TABLE)
+    layer = PartialConv2d(C3_TABLE, 5)
+    X = torch.rand(1, 6, 14, 14, requires_grad=True)
+    for output, seen in enumerate(C3_TABLE):
+        (gradient,) = torch.autograd.grad(layer(X)[0, output].sum(), X)
+        reached = gradient[0].abs().sum(dim=(1, 2)).nonzero().flatten()
+        assert tuple(reached.tolist()) == seen
+
+
+def test_a_full_table_is_an_ordinary_convolution():
+    layer = PartialConv2d(((0, 1, 2),) * 4, 3)
+    X = torch.rand(2, 3, 8, 8)
+    full = F.conv2d(X, layer.weight.reshape(4, 3, 3, 3), layer.bias)
+    torch.testing.assert_close(layer(X), full)
+
+
+def test_output_is_minus_the_squared_distance_to_each_bitmap():
+    layer = RBF()
+    codes = torch.tensor(BITMAPS, dtype=torch.float32).reshape(10, 84)
+    out = layer(codes)
+    differing = (codes[:, None] != codes).sum(dim=2)
+    assert torch.equal(out, -4.0 * differing)
+    assert torch.equal(out.argmax(dim=1), torch.arange(10))
+    assert not list(layer.parameters())
+
+
+def test_bitmaps_are_ten_different_pictures_of_12_by_7():
+    assert torch.tensor(BITMAPS).shape == (10, 12, 7)
+    assert {v for b in BITMAPS for row in b for v in row} == {-1, 1}
+    codes = torch.tensor(BITMAPS).reshape(10, 84)
+    apart = torch.pdist(codes.float(), p=0)
+    assert apart.min() >= 10
+
+
+# The first weights
+
+
+def test_first_weights_are_uniform_within_the_papers_reach():
+    torch.manual_seed(3)
+    net = nn.Sequential(
+        nn.Conv2d(3, 200, 5), nn.Linear(60, 200), Subsampling(500)
+    ).apply(init_lenet5)
+    for layer, fan_in in zip(net, (75, 60, 4)):
+        values = torch.cat([p.flatten() for p in layer.parameters()])
+        reach = 2.4 / fan_in
+        assert values.abs().max() <= reach
+        assert values.abs().max() > 0.99 * reach
+        sd = reach / math.sqrt(3)
+        assert values.std().item() == pytest.approx(sd, rel=0.05)
+        assert values.mean().abs() < 0.1 * sd
+
+
+def test_each_map_of_c3_has_a_reach_of_its_own():
+    torch.manual_seed(3)
+    layer = PartialConv2d(((0,), (0, 1, 2, 3)), 25)
+    init_lenet5(layer)
+    assert layer.weight[:1].abs().max().item() == pytest.approx(
+        2.4 / 625, rel=0.02
+    )
+    assert layer.weight[1:].abs().max().item() == pytest.approx(
+        2.4 / 2500, rel=0.02
+    )
+    assert layer.bias[1].abs() <= 2.4 / 2500
+
+
+def test_layers_without_weights_are_left_alone():
+    init_lenet5(ScaledTanh())
+    init_lenet5(RBF())
+
+
+# The losses
+
+
+def test_mean_square_is_the_mean_penalty_of_the_right_class():
+    outputs = -torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert mean_square(outputs, torch.tensor([2, 0])) == (3 + 4) / 2
+
+
+def test_discriminative_map_is_the_papers_equation():
+    penalties = torch.tensor([[1.0, 2.0, 3.0], [0.5, 5.0, 9.0]])
+    y, j = torch.tensor([2, 0]), 1.5
+    expected = sum(
+        row[k] + math.log(math.exp(-j) + sum(math.exp(-p) for p in row))
+        for row, k in zip(penalties.tolist(), y.tolist())
+    )
+    loss = discriminative_map(-penalties, y, j)
+    assert loss.item() == pytest.approx(expected / 2)
+
+
+def test_a_penalty_far_above_j_is_pushed_no_further():
+    penalties = torch.tensor([[1.0, 50.0]], requires_grad=True)
+    discriminative_map(-penalties, torch.tensor([0]), 5.0).backward()
+    assert abs(penalties.grad[0, 1]) < 1e-15
+    assert penalties.grad[0, 0] > 0
+
+
+def test_with_a_large_j_it_is_cross_entropy():
+    outputs, y = torch.randn(5, 10), torch.arange(5)
+    torch.testing.assert_close(
+        discriminative_map(outputs, y, 1e4), F.cross_entropy(outputs, y)
+    )
