@@ -6,6 +6,7 @@ from .faults import FAULTS
 from .lenet5 import LENET5
 from .plateau import EVERY, STEPS, StepRow, gradient_norms
 from .recipes import EpochRow, Recipe, train_recipe
+from .seconds import SecondsRow, seconds_an_epoch
 from .steadier import STEADIER
 from .study import Study, StudyFileError, run_study
 
@@ -18,6 +19,9 @@ STUDIES = {
     "baselines": Study(BASELINES),
     "steadier": Study(STEADIER),
     "departures": Study(DEPARTURES),
+    "seconds": Study(
+        DEPARTURES, seconds_an_epoch, SecondsRow, lambda _: 1, ".3f"
+    ),
     "lenet5": Study(LENET5),
     "plateau": Study(
         POST, gradient_norms, StepRow, lambda _: STEPS // EVERY, ".4g"
