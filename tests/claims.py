@@ -21,9 +21,11 @@ import nbformat
 import pandas as pd
 import torch
 
-from lenet_d2l import layer_shapes, lenet, post
+from lenet_d2l import PaperInput, layer_shapes, lenet, post
 from lenet_d2l.bands import last_epoch
+from lenet_d2l.bitmaps import BITMAPS
 from lenet_d2l.d2l_repeats import ENGLISH
+from lenet_d2l.studies.lenet5 import PLAIN_SGD, J
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -114,6 +116,16 @@ MORE_IN_C3 = f"{HELD[4] - PAPER['C3']:+}"
 MORE_IN_POOLING = f"{-PAPER['S2'] - PAPER['S4']:+}"
 MORE = f"{sum(HELD) - sum(PAPER.values()):,}"
 PAPER_ERROR = 0.95  # Per cent, without distortions
+DISTORTED_ERROR = 0.8  # With them
+PASSES = 20
+
+# --- What lenet5 holds ------------------------------------------------------
+
+INPUT = PaperInput()(
+    torch.tensor([0.0, 1.0]).repeat(392).reshape(1, 1, 28, 28)
+)
+BACKGROUND, INK = (f"{end:.4g}" for end in (INPUT.min(), INPUT.max()))
+BITMAP = f"{len(BITMAPS[0][0])}×{len(BITMAPS[0])}"  # Width, then height
 
 # --- The claims -------------------------------------------------------------
 
@@ -206,6 +218,34 @@ CLAIMS = {
         f"So the post's {TEST_ACC} is no measure",
     ],
     "book/08_bands.ipynb": [],
+    "book/09_lenet5.ipynb": [
+        f"the input has {PADDED}×{PADDED} pixels, so that",
+        f"The background is {BACKGROUND} and the ink {INK}, which",
+        f"six filters of {FILTER}×{FILTER}. S2 is not",
+        f"each of the {C3[0]} maps sees all six maps before it",
+        f"keeps a {FILTER}×{FILTER} filter for each link",
+        f"C5 has {C5} filters that see all {S4[0]} maps of S4, "
+        f"{FILTER}×{FILTER} each. The maps of S4 are {square(S4)} as well",
+        f"F6 has {F6} units because {F6} = {BITMAP.replace('×', '·')}.",
+        f"each class with {BITMAP} pixels",
+        f"How many of the {F6} pixels differ",
+        f"one image a step, {PASSES} passes over the data",
+        f"It starts at {PLAIN_SGD.lr} and falls in a line over "
+        f"{PLAIN_SGD.num_epochs} epochs, as many as the post's; the "
+        f"minibatches are of {PLAIN_SGD.batch_size} images; $j$ is {J:.0f}.",
+        f"an error of {PAPER_ERROR} % on MNIST's test digits, and "
+        f"{DISTORTED_ERROR} % where",
+        f"| input | {PADDED}×{PADDED}, {BACKGROUND} to {INK} | "
+        f"{square(IMAGE)} padded by {PADDING}, 0 to 1: changed |",
+        f"| C1 | six filters of {FILTER}×{FILTER} | kept |",
+        f"| F6 | {F6} units | kept, its reason ({BITMAP}) dropped |",
+        f"| training | {PASSES} passes, a rate for each weight | {EPOCHS} "
+        f"epochs, one rate",
+        f"for a bitmap $w$ of {F6} numbers",
+        f"The second term is {F6} for each bitmap",
+        f"squared derivatives of F6's {F6} states",
+        f"The sum over the {F6} states",
+    ],
     "book/errata.md": [
         f"prints {FIRST.printed_speed:,} examples/sec in its first epoch and "
         f"{LAST.printed_speed:,} in its last.",
@@ -293,6 +333,17 @@ NOT_OF_A_RUN = {
         "5",  # Chapter
         "1",  # Formula
         *("-1", "1"),  # Range of pixels
+    },
+    "book/09_lenet5.ipynb": {
+        "1998",
+        *("0", "1"),  # Mean and variance, states, classes, maps of one pixel
+        "-1",
+        *("1.7159", "2", "3"),  # The paper's tanh, squares
+        *("2.4", "-2.4"),  # The reach of the first weights
+        *("7", "10"),  # Chapters
+        *("8", "9"),  # Equations
+        *("20", "22"),  # Penalties of an example
+        *("32", "64"),  # Sides of a wider picture
     },
     "book/errata.md": {
         *("1989", "1998"),
