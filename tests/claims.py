@@ -131,6 +131,8 @@ CLAIMS = {
         f"the paper's net: {PAPER_TOTAL} trainable parameters",
         f"drawn above: {TOTAL} parameters, sigmoids",
         f"{square(IMAGE)} pixels become {FLAT} numbers and then ten",
+        f"Its first feature maps have {square(C1)} pixels.",
+        f"LeNet-5 comes to {square(C1)} by a larger image",
     ],
     "book/02_shapes.ipynb": [
         f"why C1 is padded by {PADDING}, and where {PRODUCT} comes from",
@@ -252,6 +254,7 @@ NOT_OF_A_RUN = {
         *("1980", "1989", "1998"),
         *("2", "3"),  # Chapters
         *("28", "32"),  # Sides of MNIST's images
+        *("4", "5", "8", "10", "12", "16", "30"),  # Sizes in the net of 1989
     },
     "book/02_shapes.ipynb": {
         *("-1", "1", "28"),  # Shapes
