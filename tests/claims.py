@@ -92,6 +92,7 @@ PEOPLE, PEOPLE_IMAGES = 0.835, 1_000
 
 # Xiao et al. 2017
 TEST_IMAGES = 10_000
+FULL_TESTS, LAST_TEST = divmod(TEST_IMAGES, BATCH)
 
 # LeCun et al. 1998, sections II.B (LeNet-5) and III (its error on MNIST).
 # C3: 60 links of 5×5 weights, and a bias for each of its 16 maps
@@ -156,6 +157,15 @@ CLAIMS = {
         f"{FLAT} = {PRODUCT} is what S4 gives",
         f"{MORE_IN_C3} parameters in C3, {HELD[12]:+} at the output, "
         f"{MORE_IN_POOLING} in the pooling",
+        f"its maps stay {square(S2)} and S4 gives "
+        f"{S2[1] // POOL}×{S2[2] // POOL}",
+        f"two small filters have {2 * 3**2} weights where the large one has "
+        f"{FILTER**2},",
+        f"the four weights for map $i$ are 1/{POOL**2}, those for",
+        f"first with filters of {square((FILTER, FILTER))} on the {S4[0]} maps",
+        f"A Linear layer's row of {FLAT} weights is a filter of "
+        f"{S4[0]}×{square(S4)} that",
+        f"The second image begins {IMAGE[2] + 4} columns to the right",
     ],
     "book/03_data.ipynb": [
         f"{post.EXAMPLES:,} images to train on and {TEST_IMAGES:,} to test "
@@ -165,9 +175,21 @@ CLAIMS = {
         f"{post.EXAMPLES:,} is not a multiple of {BATCH}",
         f"an epoch of {post.EXAMPLES:,} images is {FULL_BATCHES + 1} of "
         f"them, the last with {LAST_BATCH}.",
+        f"there are about {BATCH * 0.1:.0f} of it",
+        rf"$\sqrt{{{BATCH} \cdot 0.1 \cdot 0.9}}$, nearly "
+        f"{(BATCH * 0.1 * 0.9) ** 0.5:.0f}.",
     ],
     "book/04_accuracy.ipynb": [
         f"the maps of C1, six of {square(C1)} for each image",
+        f"test accuracy after its first epoch is {FIRST.test_acc:.3f}.",
+        f"The test images make {FULL_TESTS} minibatches of {BATCH} and one of "
+        f"{LAST_TEST}.",
+        f"counts as one in {FULL_TESTS + 1}, though it has only {LAST_TEST} "
+        f"of {TEST_IMAGES:,} images",
+        f"likely is a standard deviation of {LAST_TEST} answers",
+        f"are {TEST_IMAGES:,} images enough?",
+        f"Can the post's fall from {BEFORE_LAST.test_acc:.3f} to {TEST_ACC} "
+        "in its last epoch",
     ],
     "book/05_training.ipynb": [
         f"The post's loss in its first epoch is {FIRST_LOSS}, a little above "
@@ -262,16 +284,21 @@ NOT_OF_A_RUN = {
         "5",  # Chapter
         "20",  # Side of a digit
         *("0", "-0.1"),  # Backgrounds
+        *("3", "4", "5", "7"),  # Other filters, and a gap
     },
     "book/03_data.ipynb": {
         "2017",
-        "4",  # Chapter
+        *("4", "6", "8"),  # Chapters
         *("20", "28", "32"),  # Sides of MNIST's images
         *("0", "1", "255"),  # Ranges of a pixel
-        "256",  # Batch
+        *("250", "256"),  # Batch
     },
     "book/04_accuracy.ipynb": {
         "256",  # Batch
+        *("0.1", "0.8", "0.001"),  # Accuracies that exercises suppose
+        "1",  # Formula
+        "0",  # A pixel that is dropped
+        *("7", "8"),  # Chapters
     },
     "book/05_training.ipynb": {
         "2010",
