@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 
 from lenet_d2l import layer_shapes, lenet, post
-from lenet_d2l.bands import last_epoch
+from lenet_d2l.bands import BAD, last_epoch
 from lenet_d2l.d2l_repeats import ENGLISH
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +39,7 @@ PAGES = {
 
 FIRST, *_, BEFORE_LAST, LAST = post.LOG
 EPOCHS = len(post.LOG)
+ALL_EXAMPLES = post.EXAMPLES * EPOCHS
 TEX_EXAMPLES = f"{post.EXAMPLES:,}".replace(",", r"\,")
 FIRST_SECONDS, *OTHER_SECONDS = post.seconds_per_epoch()
 LATER_SECONDS = sum(OTHER_SECONDS) / len(OTHER_SECONDS)  # Per epoch
@@ -84,6 +85,14 @@ FULL_BATCHES, LAST_BATCH = divmod(post.EXAMPLES, BATCH)
 BASELINES = last_epoch(pd.read_csv(ROOT / "book/studies/baselines.csv"))
 LINEAR = BASELINES[BASELINES.variant == "softmax regression, lr 0.1"].test_acc
 SOFTMAX = f"{LINEAR.min():.2f} to {LINEAR.max():.2f}"
+
+SEEDS = pd.read_csv(ROOT / "book/studies/seeds.csv")
+FIRST_LOSSES = SEEDS[SEEDS.epoch == 0].train_loss
+SEEDS_LAST = last_epoch(SEEDS)
+ACCURACIES = SEEDS_LAST.test_acc
+FAULTS = last_epoch(pd.read_csv(ROOT / "book/studies/faults.csv"))
+SHORT_STEPS = FAULTS[FAULTS.variant == "lr 0.5"].train_loss
+HONEST = 10_000  # Runs to a false alarm, which chapter 8 asserts
 
 # --- What is cited ----------------------------------------------------------
 
@@ -197,6 +206,11 @@ CLAIMS = {
         f"start near {HALF:.1f} whatever the",
         f"its {post.EXAMPLES:,} examples over its seconds",
         f"At ln {CLASSES} the net knows nothing",
+        f"The post's loss is {FIRST_LOSS} in its first epoch and "
+        f"{LAST.train_loss:.3f} in its last.",
+        f"so each of the {LAST_BATCH} images of the last one counts as "
+        f"1/{LAST_BATCH} of a step, the others as 1/{BATCH}: about "
+        f"{BATCH / LAST_BATCH:.1f} times",
     ],
     "book/06_results.ipynb": [
         f"as found with {REPEATS.n} different outputs in public repositories",
@@ -213,6 +227,10 @@ CLAIMS = {
         f"by a factor of ${EPOCHS} / (k + 1)$",
         f"The post's {TEST_ACC} is one draw from a wide spread",
         f"was flat at about {FLAT_SPEED} examples a second after a slow",
+        f"dropdown {ALL_EXAMPLES / 10:,.0f}, {ALL_EXAMPLES / 50:,.0f} and "
+        f"{ALL_EXAMPLES / 100:,.0f}.",
+        f"which is {post.EXAMPLES:,} images in ten seconds",
+        f"Each class has {TEST_IMAGES // CLASSES:,} images.",
     ],
     "book/07_spread.ipynb": [
         f"happens on the plateau at ln {CLASSES}, and why",
@@ -229,7 +247,15 @@ CLAIMS = {
         f"deciding, reached {PEOPLE},",
         f"So the post's {TEST_ACC} is no measure",
     ],
-    "book/08_bands.ipynb": [],
+    "book/08_bands.ipynb": [
+        f"once in {HONEST:,} runs. Fifty people",
+        f"They make {50 * 250:,} runs, so about one",
+        f"it would be {50 * 250 // 100} a year",
+        f"once in a hundred instead of once in {HONEST:,}.",
+        f"a tail of 1/{100 * 2 * len(BAD)} gives one in a hundred",
+        f"An epoch of {FULL_BATCHES} minibatches in the place of "
+        f"{FULL_BATCHES + 1},",
+    ],
     "book/errata.md": [
         f"prints {FIRST.printed_speed:,} examples/sec in its first epoch and "
         f"{LAST.printed_speed:,} in its last.",
@@ -258,6 +284,29 @@ CLAIMS = {
     ],
     "book/index.md": [
         f"to the last of its {TOTAL} parameters",
+    ],
+    "book/questions.md": [
+        f"It has {TOTAL} parameters, the paper's LeNet-5 has {PAPER_TOTAL},",
+        f"Why padding {PADDING}? The paper's images have {PADDED}×{PADDED} "
+        f"pixels, these have {square(IMAGE)}.",
+        f"so that C1 has maps of {square(C1)} in both",
+        f"Why {PRODUCT}? It is",
+        f"gives: {S4[0]} maps of {square(S4)}, or {FLAT} numbers",
+        f"Why does the loss sit at {math.log(CLASSES):.2f}? That is ln "
+        f"{CLASSES} = {math.log(CLASSES):.3f},",
+        f"Of our {len(FIRST_LOSSES)} seeds, "
+        f"{(FIRST_LOSSES > math.log(CLASSES)).sum()} end their first epoch "
+        f"above ln {CLASSES}.",
+        f"five seeds end with a loss of {SHORT_STEPS.mean():.3f} in the mean, "
+        f"where the recipe has {SEEDS_LAST.train_loss.mean():.3f}.",
+        f"From {len(ACCURACIES)} seeds the last test accuracy of this recipe "
+        f"comes out between {ACCURACIES.min():.3f} and "
+        f"{ACCURACIES.max():.3f}.",
+        f"standard deviation of {ACCURACIES.std():.3f} in the test accuracy",
+        f"Why not {100 - PAPER_ERROR:.0f} %?",
+        f"reaches about {SOFTMAX}, and people {PEOPLE}.",
+        f"one garment, {square(IMAGE)} pixels, grey",
+        f"Release {version('d2l')} does not",
     ],
     "book/references.md": [],
     "book/running.md": [
@@ -306,11 +355,14 @@ NOT_OF_A_RUN = {
         "6",  # Xavier's formula, and a chapter
         "8",  # Chapter
         *("0", "1"),  # Where epochs count from
+        *("0.01", "0.1", "2,000"),  # Settings of exercises
     },
     "book/06_results.ipynb": {
         "0.9",  # Learning rate
         "5",  # Chapter
         "0",  # Where epochs count from
+        "0.05",  # Half of the last printed digit
+        *("0.8", "50"),  # Settings of exercises
     },
     "book/07_spread.ipynb": {
         *("95 %", "2.2", "50"),  # Limits that the chapter sets
@@ -318,11 +370,15 @@ NOT_OF_A_RUN = {
         "1",  # Epoch
         "0.5",  # What sigmoids give, near enough
         "2017",
+        *("0.002", "0.01", "0.05"),  # Limits that exercises set
+        *("2", "6"),  # A formula, and how many tests
+        *("8", "9"),  # Epochs
     },
     "book/08_bands.ipynb": {
         "5",  # Chapter
         "1",  # Formula
         *("-1", "1"),  # Range of pixels
+        *("95 %", "5 %", "250", "3"),  # Exercises' limits, days, a rule
     },
     "book/errata.md": {
         *("1989", "1998"),
@@ -338,6 +394,12 @@ NOT_OF_A_RUN = {
     "book/index.md": {
         *("1998", "2022"),
         *("1", "2", "3", "4", "5", "6", "7", "8"),  # Chapters
+    },
+    "book/questions.md": {
+        *("1", "2", "3", "5", "6", "7", "8"),  # Chapters
+        *("0.5", "0.9"),  # Learning rates
+        "0",  # Background
+        "3.12",  # Python
     },
     "book/references.md": {"1998"},
     "book/running.md": {
