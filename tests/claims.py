@@ -171,7 +171,7 @@ CLAIMS = {
         f"two small filters have {2 * 3**2} weights where the large one has "
         f"{FILTER**2},",
         f"the four weights for map $i$ are 1/{POOL**2}, those for",
-        f"first with filters of {square((FILTER, FILTER))} on the {S4[0]} maps",
+        f"first with filters of {FILTER}×{FILTER} on the {S4[0]} maps",
         f"A Linear layer's row of {FLAT} weights is a filter of "
         f"{S4[0]}×{square(S4)} that",
         f"The second image begins {IMAGE[2] + 4} columns to the right",
@@ -191,8 +191,8 @@ CLAIMS = {
     "book/04_accuracy.ipynb": [
         f"the maps of C1, six of {square(C1)} for each image",
         f"test accuracy after its first epoch is {FIRST.test_acc:.3f}.",
-        f"The test images make {FULL_TESTS} minibatches of {BATCH} and one of "
-        f"{LAST_TEST}.",
+        f"The test images make {FULL_TESTS} minibatches of {BATCH} and one "
+        f"of {LAST_TEST}.",
         f"counts as one in {FULL_TESTS + 1}, though it has only {LAST_TEST} "
         f"of {TEST_IMAGES:,} images",
         f"likely is a standard deviation of {LAST_TEST} answers",
@@ -295,10 +295,10 @@ CLAIMS = {
         f"Why does the loss sit at {math.log(CLASSES):.2f}? That is ln "
         f"{CLASSES} = {math.log(CLASSES):.3f},",
         f"Of our {len(FIRST_LOSSES)} seeds, "
-        f"{(FIRST_LOSSES > math.log(CLASSES)).sum()} end their first epoch "
+        f"{FIRST_LOSSES.gt(math.log(CLASSES)).sum()} end their first epoch "
         f"above ln {CLASSES}.",
-        f"five seeds end with a loss of {SHORT_STEPS.mean():.3f} in the mean, "
-        f"where the recipe has {SEEDS_LAST.train_loss.mean():.3f}.",
+        f"five seeds end with a loss of {SHORT_STEPS.mean():.3f} in the "
+        f"mean, where the recipe has {SEEDS_LAST.train_loss.mean():.3f}.",
         f"From {len(ACCURACIES)} seeds the last test accuracy of this recipe "
         f"comes out between {ACCURACIES.min():.3f} and "
         f"{ACCURACIES.max():.3f}.",
