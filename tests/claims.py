@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 
 from lenet_d2l import PaperInput, layer_shapes, lenet, post
-from lenet_d2l.bands import last_epoch
+from lenet_d2l.bands import BAD, last_epoch
 from lenet_d2l.bitmaps import BITMAPS
 from lenet_d2l.d2l_repeats import ENGLISH
 from lenet_d2l.studies.lenet5 import PLAIN_SGD, J
@@ -41,6 +41,7 @@ PAGES = {
 
 FIRST, *_, BEFORE_LAST, LAST = post.LOG
 EPOCHS = len(post.LOG)
+ALL_EXAMPLES = post.EXAMPLES * EPOCHS
 TEX_EXAMPLES = f"{post.EXAMPLES:,}".replace(",", r"\,")
 FIRST_SECONDS, *OTHER_SECONDS = post.seconds_per_epoch()
 LATER_SECONDS = sum(OTHER_SECONDS) / len(OTHER_SECONDS)  # Per epoch
@@ -87,6 +88,14 @@ BASELINES = last_epoch(pd.read_csv(ROOT / "book/studies/baselines.csv"))
 LINEAR = BASELINES[BASELINES.variant == "softmax regression, lr 0.1"].test_acc
 SOFTMAX = f"{LINEAR.min():.2f} to {LINEAR.max():.2f}"
 
+SEEDS = pd.read_csv(ROOT / "book/studies/seeds.csv")
+FIRST_LOSSES = SEEDS[SEEDS.epoch == 0].train_loss
+SEEDS_LAST = last_epoch(SEEDS)
+ACCURACIES = SEEDS_LAST.test_acc
+FAULTS = last_epoch(pd.read_csv(ROOT / "book/studies/faults.csv"))
+SHORT_STEPS = FAULTS[FAULTS.variant == "lr 0.5"].train_loss
+HONEST = 10_000  # Runs to a false alarm, which chapter 8 asserts
+
 # --- What is cited ----------------------------------------------------------
 
 # The README of the repository of Fashion-MNIST, in its table of benchmarks
@@ -94,6 +103,7 @@ PEOPLE, PEOPLE_IMAGES = 0.835, 1_000
 
 # Xiao et al. 2017
 TEST_IMAGES = 10_000
+FULL_TESTS, LAST_TEST = divmod(TEST_IMAGES, BATCH)
 
 # LeCun et al. 1998, sections II.B (LeNet-5) and III (its error on MNIST).
 # C3: 60 links of 5×5 weights, and a bias for each of its 16 maps
@@ -143,6 +153,8 @@ CLAIMS = {
         f"the paper's net: {PAPER_TOTAL} trainable parameters",
         f"drawn above: {TOTAL} parameters, sigmoids",
         f"{square(IMAGE)} pixels become {FLAT} numbers and then ten",
+        f"Its first feature maps have {square(C1)} pixels.",
+        f"LeNet-5 comes to {square(C1)} by a larger image",
     ],
     "book/02_shapes.ipynb": [
         f"why C1 is padded by {PADDING}, and where {PRODUCT} comes from",
@@ -166,6 +178,15 @@ CLAIMS = {
         f"{FLAT} = {PRODUCT} is what S4 gives",
         f"{MORE_IN_C3} parameters in C3, {HELD[12]:+} at the output, "
         f"{MORE_IN_POOLING} in the pooling",
+        f"its maps stay {square(S2)} and S4 gives "
+        f"{S2[1] // POOL}×{S2[2] // POOL}",
+        f"two small filters have {2 * 3**2} weights where the large one has "
+        f"{FILTER**2},",
+        f"the four weights for map $i$ are 1/{POOL**2}, those for",
+        f"first with filters of {FILTER}×{FILTER} on the {S4[0]} maps",
+        f"A Linear layer's row of {FLAT} weights is a filter of "
+        f"{S4[0]}×{square(S4)} that",
+        f"The second image begins {IMAGE[2] + 4} columns to the right",
     ],
     "book/03_data.ipynb": [
         f"{post.EXAMPLES:,} images to train on and {TEST_IMAGES:,} to test "
@@ -175,9 +196,21 @@ CLAIMS = {
         f"{post.EXAMPLES:,} is not a multiple of {BATCH}",
         f"an epoch of {post.EXAMPLES:,} images is {FULL_BATCHES + 1} of "
         f"them, the last with {LAST_BATCH}.",
+        f"there are about {BATCH * 0.1:.0f} of it",
+        rf"$\sqrt{{{BATCH} \cdot 0.1 \cdot 0.9}}$, nearly "
+        f"{(BATCH * 0.1 * 0.9) ** 0.5:.0f}.",
     ],
     "book/04_accuracy.ipynb": [
         f"the maps of C1, six of {square(C1)} for each image",
+        f"test accuracy after its first epoch is {FIRST.test_acc:.3f}.",
+        f"The test images make {FULL_TESTS} minibatches of {BATCH} and one "
+        f"of {LAST_TEST}.",
+        f"counts as one in {FULL_TESTS + 1}, though it has only {LAST_TEST} "
+        f"of {TEST_IMAGES:,} images",
+        f"likely is a standard deviation of {LAST_TEST} answers",
+        f"are {TEST_IMAGES:,} images enough?",
+        f"Can the post's fall from {BEFORE_LAST.test_acc:.3f} to {TEST_ACC} "
+        "in its last epoch",
     ],
     "book/05_training.ipynb": [
         f"The post's loss in its first epoch is {FIRST_LOSS}, a little above "
@@ -185,6 +218,11 @@ CLAIMS = {
         f"start near {HALF:.1f} whatever the",
         f"its {post.EXAMPLES:,} examples over its seconds",
         f"At ln {CLASSES} the net knows nothing",
+        f"The post's loss is {FIRST_LOSS} in its first epoch and "
+        f"{LAST.train_loss:.3f} in its last.",
+        f"so each of the {LAST_BATCH} images of the last one counts as "
+        f"1/{LAST_BATCH} of a step, the others as 1/{BATCH}: about "
+        f"{BATCH / LAST_BATCH:.1f} times",
     ],
     "book/06_results.ipynb": [
         f"as found with {REPEATS.n} different outputs in public repositories",
@@ -201,6 +239,10 @@ CLAIMS = {
         f"by a factor of ${EPOCHS} / (k + 1)$",
         f"The post's {TEST_ACC} is one draw from a wide spread",
         f"was flat at about {FLAT_SPEED} examples a second after a slow",
+        f"dropdown {ALL_EXAMPLES / 10:,.0f}, {ALL_EXAMPLES / 50:,.0f} and "
+        f"{ALL_EXAMPLES / 100:,.0f}.",
+        f"which is {post.EXAMPLES:,} images in ten seconds",
+        f"Each class has {TEST_IMAGES // CLASSES:,} images.",
     ],
     "book/07_spread.ipynb": [
         f"happens on the plateau at ln {CLASSES}, and why",
@@ -217,7 +259,15 @@ CLAIMS = {
         f"deciding, reached {PEOPLE},",
         f"So the post's {TEST_ACC} is no measure",
     ],
-    "book/08_bands.ipynb": [],
+    "book/08_bands.ipynb": [
+        f"once in {HONEST:,} runs. Fifty people",
+        f"They make {50 * 250:,} runs, so about one",
+        f"it would be {50 * 250 // 100} a year",
+        f"once in a hundred instead of once in {HONEST:,}.",
+        f"a tail of 1/{100 * 2 * len(BAD)} gives one in a hundred",
+        f"An epoch of {FULL_BATCHES} minibatches in the place of "
+        f"{FULL_BATCHES + 1},",
+    ],
     "book/09_lenet5.ipynb": [
         f"the input has {PADDED}×{PADDED} pixels, so that",
         f"The background is {BACKGROUND} and the ink {INK}, which",
@@ -275,6 +325,29 @@ CLAIMS = {
     "book/index.md": [
         f"to the last of its {TOTAL} parameters",
     ],
+    "book/questions.md": [
+        f"It has {TOTAL} parameters, the paper's LeNet-5 has {PAPER_TOTAL},",
+        f"Why padding {PADDING}? The paper's images have {PADDED}×{PADDED} "
+        f"pixels, these have {square(IMAGE)}.",
+        f"so that C1 has maps of {square(C1)} in both",
+        f"Why {PRODUCT}? It is",
+        f"gives: {S4[0]} maps of {square(S4)}, or {FLAT} numbers",
+        f"Why does the loss sit at {math.log(CLASSES):.2f}? That is ln "
+        f"{CLASSES} = {math.log(CLASSES):.3f},",
+        f"Of our {len(FIRST_LOSSES)} seeds, "
+        f"{FIRST_LOSSES.gt(math.log(CLASSES)).sum()} end their first epoch "
+        f"above ln {CLASSES}.",
+        f"five seeds end with a loss of {SHORT_STEPS.mean():.3f} in the "
+        f"mean, where the recipe has {SEEDS_LAST.train_loss.mean():.3f}.",
+        f"From {len(ACCURACIES)} seeds the last test accuracy of this recipe "
+        f"comes out between {ACCURACIES.min():.3f} and "
+        f"{ACCURACIES.max():.3f}.",
+        f"standard deviation of {ACCURACIES.std():.3f} in the test accuracy",
+        f"Why not {100 - PAPER_ERROR:.0f} %?",
+        f"reaches about {SOFTMAX}, and people {PEOPLE}.",
+        f"one garment, {square(IMAGE)} pixels, grey",
+        f"Release {version('d2l')} does not",
+    ],
     "book/references.md": [],
     "book/running.md": [
         f"releases of `d2l` after {version('d2l')} ask for old versions",
@@ -292,6 +365,7 @@ NOT_OF_A_RUN = {
         *("1980", "1989", "1998"),
         *("2", "3"),  # Chapters
         *("28", "32"),  # Sides of MNIST's images
+        *("4", "5", "8", "10", "12", "16", "30"),  # Sizes in the net of 1989
     },
     "book/02_shapes.ipynb": {
         *("-1", "1", "28"),  # Shapes
@@ -299,16 +373,21 @@ NOT_OF_A_RUN = {
         "5",  # Chapter
         "20",  # Side of a digit
         *("0", "-0.1"),  # Backgrounds
+        *("3", "4", "5", "7"),  # Other filters, and a gap
     },
     "book/03_data.ipynb": {
         "2017",
-        "4",  # Chapter
+        *("4", "6", "8"),  # Chapters
         *("20", "28", "32"),  # Sides of MNIST's images
         *("0", "1", "255"),  # Ranges of a pixel
-        "256",  # Batch
+        *("250", "256"),  # Batch
     },
     "book/04_accuracy.ipynb": {
         "256",  # Batch
+        *("0.1", "0.8", "0.001"),  # Accuracies that exercises suppose
+        "1",  # Formula
+        "0",  # A pixel that is dropped
+        *("7", "8"),  # Chapters
     },
     "book/05_training.ipynb": {
         "2010",
@@ -316,11 +395,14 @@ NOT_OF_A_RUN = {
         "6",  # Xavier's formula, and a chapter
         "8",  # Chapter
         *("0", "1"),  # Where epochs count from
+        *("0.01", "0.1", "2,000"),  # Settings of exercises
     },
     "book/06_results.ipynb": {
         "0.9",  # Learning rate
         "5",  # Chapter
         "0",  # Where epochs count from
+        "0.05",  # Half of the last printed digit
+        *("0.8", "50"),  # Settings of exercises
     },
     "book/07_spread.ipynb": {
         *("95 %", "2.2", "50"),  # Limits that the chapter sets
@@ -328,11 +410,15 @@ NOT_OF_A_RUN = {
         "1",  # Epoch
         "0.5",  # What sigmoids give, near enough
         "2017",
+        *("0.002", "0.01", "0.05"),  # Limits that exercises set
+        *("2", "6"),  # A formula, and how many tests
+        *("8", "9"),  # Epochs
     },
     "book/08_bands.ipynb": {
         "5",  # Chapter
         "1",  # Formula
         *("-1", "1"),  # Range of pixels
+        *("95 %", "5 %", "250", "3"),  # Exercises' limits, days, a rule
     },
     "book/09_lenet5.ipynb": {
         "1998",
@@ -359,6 +445,12 @@ NOT_OF_A_RUN = {
     "book/index.md": {
         *("1998", "2022"),
         *("1", "2", "3", "4", "5", "6", "7", "8"),  # Chapters
+    },
+    "book/questions.md": {
+        *("1", "2", "3", "5", "6", "7", "8"),  # Chapters
+        *("0.5", "0.9"),  # Learning rates
+        "0",  # Background
+        "3.12",  # Python
     },
     "book/references.md": {"1998"},
     "book/running.md": {
