@@ -42,7 +42,9 @@ def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
 def minibatches(
     files: Files, batch_size: int
 ) -> tuple[DataLoader, DataLoader]:
-    """Return the minibatches of training and of test, from the four files.
+    """Return the minibatches of training and of test.
+
+    ``files`` are the four of a data set, by their names.
 
     Each gives pairs ``X, y``: images, float32 in [0, 1], shape
     (batch_size, 1, 28, 28), and class numbers 0 to 9, int64, shape
@@ -65,7 +67,7 @@ def minibatches(
 def load_data_fashion_mnist(
     batch_size: int, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[DataLoader, DataLoader]:
-    """Return the ``minibatches`` of Fashion-MNIST: ``train_iter, test_iter``.
+    """Return the ``minibatches`` of Fashion-MNIST: train, test.
 
     For the same seed they are bit for bit those of d2l's loader.
     ``data_dir`` names a folder with the four files; without it they are
@@ -81,7 +83,7 @@ def load_data_fashion_mnist(
 def load_data_mnist(
     batch_size: int, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[DataLoader, DataLoader]:
-    """Return the ``minibatches`` of MNIST: ``train_iter, test_iter``.
+    """Return the ``minibatches`` of MNIST: train, test.
 
     ``data_dir`` names a folder with the four files; without it they are
     found or fetched (``lenet_d2l.mnist`` says where).
