@@ -19,6 +19,7 @@ from .lenet5 import (
 )
 from .mended_d2l import d2l
 from .net import LayerShape, Reshape, init_weights, layer_shapes, lenet
+from .pictures import read_picture
 from .training import EpochRecord, train_ch6, train_epoch
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "lenet5_1998",
     "load_data_fashion_mnist",
     "mean_square",
+    "read_picture",
     "train_ch6",
     "train_epoch",
 ]
