@@ -206,6 +206,9 @@ CLAIMS = {
         f"So the post's {TEST_ACC} is no measure",
     ],
     "book/08_bands.ipynb": [],
+    "book/11_inside.ipynb": [
+        f"A filter of C1 is {FILTER**2} weights",
+    ],
     "book/errata.md": [
         f"prints {FIRST.printed_speed:,} examples/sec in its first epoch and "
         f"{LAST.printed_speed:,} in its last.",
@@ -294,6 +297,15 @@ NOT_OF_A_RUN = {
         "1",  # Formula
         *("-1", "1"),  # Range of pixels
     },
+    "book/11_inside.ipynb": {
+        *("2014", "2015", "2017"),
+        "0",  # Seed, and black
+        *("5", "7"),  # Chapters
+        "1",  # White
+        "1,000",  # Images that the chapter takes
+        *("70", "100"),  # A forecaster
+        "70 %",
+    },
     "book/errata.md": {
         *("1989", "1998"),
         "0.9",  # Learning rate
@@ -307,13 +319,13 @@ NOT_OF_A_RUN = {
     },
     "book/index.md": {
         *("1998", "2022"),
-        *("1", "2", "3", "4", "5", "6", "7", "8"),  # Chapters
+        *("1", "2", "3", "4", "5", "6", "7", "8", "11"),  # Chapters
     },
     "book/references.md": {"1998"},
     "book/running.md": {
         *("3.11", "3.12", "3.13"),  # Python
         *("2", "9"),  # Jupyter Book, IPython
-        *("3", "5", "6", "7", "8"),  # Chapters
+        *("3", "5", "6", "7", "8", "11"),  # Chapters
         *("0", "0.9", "10", "256"),  # Options
         "1",  # GPU
     },
