@@ -20,6 +20,7 @@ from .lenet5 import (
 )
 from .mended_d2l import d2l
 from .net import LayerShape, Reshape, init_weights, layer_shapes, lenet
+from .pictures import read_picture
 from .training import EpochRecord, train_ch6, train_epoch
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "load_data_mnist",
     "mean_square",
     "minibatches",
+    "read_picture",
     "train_ch6",
     "train_epoch",
 ]

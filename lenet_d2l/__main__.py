@@ -2,9 +2,13 @@
 
 import sys
 
-from .commands import study, train
+from .commands import predict, study, train
 
-COMMANDS = {"seeds": study.seeds, "study": study.study}
+COMMANDS = {
+    "predict": predict.predict,
+    "seeds": study.seeds,
+    "study": study.study,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

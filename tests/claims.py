@@ -296,6 +296,9 @@ CLAIMS = {
         f"squared derivatives of F6's {F6} states",
         f"The sum over the {F6} states",
     ],
+    "book/11_inside.ipynb": [
+        f"A filter of C1 is {FILTER**2} weights",
+    ],
     "book/errata.md": [
         f"prints {FIRST.printed_speed:,} examples/sec in its first epoch and "
         f"{LAST.printed_speed:,} in its last.",
@@ -345,7 +348,6 @@ CLAIMS = {
         f"standard deviation of {ACCURACIES.std():.3f} in the test accuracy",
         f"Why not {100 - PAPER_ERROR:.0f} %?",
         f"reaches about {SOFTMAX}, and people {PEOPLE}.",
-        f"one garment, {square(IMAGE)} pixels, grey",
         f"Release {version('d2l')} does not",
     ],
     "book/references.md": [],
@@ -431,10 +433,19 @@ NOT_OF_A_RUN = {
         *("20", "22"),  # Penalties of an example
         *("32", "64"),  # Sides of a wider picture
     },
+    "book/11_inside.ipynb": {
+        *("2014", "2015", "2017"),
+        "0",  # Seed, and black
+        *("5", "7"),  # Chapters
+        "1",  # White
+        "1,000",  # Images that the chapter takes
+        *("70", "100"),  # A forecaster
+        "70 %",
+    },
     "book/errata.md": {
         *("1989", "1998"),
         "0.9",  # Learning rate
-        *("1", "2", "3", "4", "5", "6", "7"),  # Chapters
+        *("1", "2", "3", "4", "5", "6", "7", "9", "10"),  # Chapters
         *("0", "1"),  # Where epochs count from
         *("-1", "1", "3", "28"),  # Shapes
         *("20", "28", "32"),  # Sides of MNIST's images
@@ -444,19 +455,30 @@ NOT_OF_A_RUN = {
     },
     "book/index.md": {
         *("1998", "2022"),
-        *("1", "2", "3", "4", "5", "6", "7", "8"),  # Chapters
+        *(
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "7",
+            "8",
+            "9",
+            "10",
+            "11",
+        ),  # Chapters
     },
     "book/questions.md": {
-        *("1", "2", "3", "5", "6", "7", "8"),  # Chapters
-        *("0.5", "0.9"),  # Learning rates
-        "0",  # Background
+        *("1", "2", "3", "5", "6", "7", "8", "9", "10", "11"),  # Chapters
+        *("0.1", "0.5", "0.9"),  # Learning rates
         "3.12",  # Python
     },
     "book/references.md": {"1998"},
     "book/running.md": {
         *("3.11", "3.12", "3.13"),  # Python
         *("2", "9"),  # Jupyter Book, IPython
-        *("3", "5", "6", "7", "8"),  # Chapters
+        *("3", "5", "6", "7", "8", "9", "10", "11"),  # Chapters
         *("0", "0.9", "10", "256"),  # Options
         "1",  # GPU
     },

@@ -1,0 +1,172 @@
+"""``python -m lenet_d2l predict``."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from command_line import USAGE, run
+from PIL import Image
+
+from lenet_d2l import d2l, lenet
+from lenet_d2l.commands import predict as cli
+from lenet_d2l.runs import load_weights, save_run
+
+LABELS = d2l.get_fashion_mnist_labels(range(10))
+
+
+@pytest.fixture
+def example(fashion_mnist, tmp_path):
+    """A test image, shape (1, 1, 28, 28), and a file of it."""
+    X = fashion_mnist[1].dataset.tensors[0][:1]
+    pixels = (255 * X[0, 0]).round().byte().numpy()
+    Image.fromarray(pixels).save(tmp_path / "boot.png")
+    return X, tmp_path / "boot.png"
+
+
+def shown(output):
+    """The picture, the classes, and the lines after them."""
+    lines = output.splitlines()
+    assert lines[28] == ""
+    rows = [re.fullmatch(r"(.+?) +([01]\.\d{3})", r) for r in lines[29:39]]
+    assert lines[39] == ""
+    return lines[:28], [(row[1], float(row[2])) for row in rows], lines[40:]
+
+
+def test_the_ten_probabilities_are_the_published_nets(example, capsys):
+    X, file = example
+    assert run("predict", file) == 0
+    _, rows, (answer, limits) = shown(capsys.readouterr().out)
+    net = lenet()
+    load_weights(net, cli.PUBLISHED)
+    with torch.no_grad():
+        expected = net(X).softmax(dim=1)[0].tolist()
+    assert sorted(name for name, _ in rows) == sorted(LABELS)
+    for name, probability in rows:
+        true = expected[LABELS.index(name)]
+        assert probability == pytest.approx(true, abs=6e-4)
+    assert rows == sorted(rows, key=lambda row: -row[1])
+    best = max(range(10), key=expected.__getitem__)
+    assert answer == f"The net's answer: {LABELS[best]}"
+    assert rows[0][0] == LABELS[best]
+    assert "whatever it sees" in limits
+
+
+def test_other_weights_give_other_answers(example, tmp_path, capsys):
+    net = lenet()
+    with torch.no_grad():
+        net[-1].weight.zero_()
+        net[-1].bias.copy_(torch.arange(10.0))
+    save_run(tmp_path, net, [])
+    weights = tmp_path / "weights.safetensors"
+    assert run("predict", example[1], "--weights", weights) == 0
+    _, rows, _ = shown(capsys.readouterr().out)
+    assert [name for name, _ in rows] == LABELS[::-1]
+
+
+def test_the_picture_is_drawn_as_the_net_sees_it(example, capsys):
+    X, file = example
+    assert run("predict", file) == 0
+    art, _, _ = shown(capsys.readouterr().out)
+    for row, pixels in zip(art, X[0, 0], strict=True):
+        row = row.ljust(56)
+        assert row[::2] == row[1::2]
+        steps = [cli.BLOCKS.index(block) / 4 for block in row[::2]]
+        assert (torch.tensor(steps) - pixels).abs().max() <= 0.126
+
+
+@pytest.mark.parametrize(
+    ("encoding", "greys"),
+    [
+        ("utf-8", cli.BLOCKS),
+        ("cp437", cli.BLOCKS),
+        ("ascii", cli.ASCII),
+        ("cp1252", cli.ASCII),
+        (None, cli.ASCII),
+    ],
+)
+def test_text_art_in_what_the_encoding_has(encoding, greys):
+    ramp = torch.linspace(0, 1, len(greys)).reshape(1, 1, 1, -1)
+    art = cli.text_art(ramp, encoding)
+    assert art == "".join(2 * grey for grey in greys)
+    assert cli.text_art(1 - ramp, encoding) == art[::-1].rstrip()
+
+
+def test_a_terminal_without_blocks(example):
+    process = subprocess.run(
+        [sys.executable, "-m", "lenet_d2l", "predict", str(example[1])],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == b""
+    art, rows, _ = shown(process.stdout.decode("ascii"))
+    assert "@@" in "".join(art)
+    assert len(rows) == 10
+
+
+WRONG = {
+    "none.png": r"none\.png: No such file",
+    "folder": r"folder: Is a directory",
+    "text.png": r"text\.png is no picture",
+    "cut.png": r"cut\.png is damaged: .*truncated",
+    "white.png": r"white\.png is empty",
+    "bomb.png": r"bomb\.png has more than 50,000 pixels",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_picture_that_cannot_be_read_is_one_line(
+    tmp_path, monkeypatch, capsys, name
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.png").write_text("no picture\n" * 99)
+    noise = (255 * torch.rand(100, 100)).byte().numpy()
+    Image.fromarray(noise).save(tmp_path / "cut.png")
+    half = (tmp_path / "cut.png").read_bytes()[:5000]
+    (tmp_path / "cut.png").write_bytes(half)
+    Image.new("L", (28, 28), 255).save(tmp_path / "white.png")
+    Image.new("L", (300, 300), 255).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50_000)
+    assert run("predict", tmp_path / name) == USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert re.fullmatch(f".*error: argument IMAGE: .*{WRONG[name]}.*", line)
+
+
+def test_without_the_books_weights_the_option_is_named(
+    example, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli, "PUBLISHED", tmp_path / "gone.safetensors")
+    assert run("predict", example[1]) == USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"gone\.safetensors; name .*--weights", line)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [("none", "there is no file"), ("boot.png", "no safetensors file")],
+)
+def test_weights_that_cannot_be_read_are_one_line(
+    example, tmp_path, capsys, weights, said
+):
+    chosen = ("--weights", tmp_path / weights)
+    assert run("predict", example[1], *chosen) == USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(f"error: argument --weights: .*{said}", line)
+
+
+def test_no_image_is_an_error(capsys):
+    assert run("predict") == USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "IMAGE" in line
+
+
+def test_help_says_what_the_command_does(capsys):
+    assert run("predict", "--help") == 0
+    out = capsys.readouterr().out
+    assert "python -m lenet_d2l predict" in out
+    assert "--weights" in out
