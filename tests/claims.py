@@ -26,6 +26,7 @@ from lenet_d2l.bands import BAD, last_epoch
 from lenet_d2l.bitmaps import BITMAPS
 from lenet_d2l.d2l_repeats import ENGLISH
 from lenet_d2l.studies.lenet5 import PLAIN_SGD, J
+from lenet_d2l.studies.seconds import TIMED
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -296,6 +297,13 @@ CLAIMS = {
         f"squared derivatives of F6's {F6} states",
         f"The sum over the {F6} states",
     ],
+    "book/10_departures.ipynb": [
+        f"The outputs are sums of {F6} squares",
+        f"timed over {TIMED} minibatches of each row",
+        f"far above ln {CLASSES}. At 0.1 every seed",
+        f"near chance, with a loss above ln {CLASSES}, as tanh",
+        f"the loss goes up and down far above ln {CLASSES}.",
+    ],
     "book/11_inside.ipynb": [
         f"A filter of C1 is {FILTER**2} weights",
     ],
@@ -432,6 +440,15 @@ NOT_OF_A_RUN = {
         *("8", "9"),  # Equations
         *("20", "22"),  # Penalties of an example
         *("32", "64"),  # Sides of a wider picture
+    },
+    "book/10_departures.ipynb": {
+        "1998",
+        *("7", "9"),  # Chapters
+        *("0.1", "0.01", "0.9"),  # Learning rates, and a momentum
+        *("30", "32", "64"),  # Epochs, sides, batch
+        "95 %",
+        *("20", "0.99", "0.002"),  # Exercises' settings
+        *("1", "2"),  # Formulas
     },
     "book/11_inside.ipynb": {
         *("2014", "2015", "2017"),

@@ -1,12 +1,17 @@
 """The rows of one change at a time, and the timing of their epochs."""
 
+import math
 from dataclasses import fields
 
+import pandas as pd
 import pytest
 import torch
+from conftest import STUDIES
+from scipy import stats
 from torch import nn
 
 from lenet_d2l import init_weights, layer_counts, lenet, lenet5_1998
+from lenet_d2l.bands import last_epoch
 from lenet_d2l.studies import Recipe, Study
 from lenet_d2l.studies.departures import DEPARTURES, TABLE, departed
 from lenet_d2l.studies.seconds import SecondsRow, seconds_an_epoch
@@ -148,8 +153,8 @@ def test_seconds_are_those_of_an_epoch(tmp_path, monkeypatch):
     recipe = Recipe(epoch=epoch)
     batches = [None] * 235
     rows = seconds_an_epoch(recipe, 0, batches, [], "cpu")
-    assert seen == [5, 40]
-    assert rows == [SecondsRow(4.0 / 40 * 235)]
+    assert seen == [5, 20]
+    assert rows == [SecondsRow(4.0 / 20 * 235)]
 
 
 def test_the_timing_is_a_study(tmp_path):
@@ -165,3 +170,126 @@ def test_the_timing_is_a_study(tmp_path):
     header, row = file.read_text().splitlines()
     assert header == "seed,seconds"
     assert float(row.split(",")[1]) > 0
+
+
+# What the chapter says of the study in words
+
+AT_CHANCE = 0.2
+
+
+@pytest.fixture(scope="module")
+def last():
+    """Rows of the last epoch, by variant and seed."""
+    study = pd.read_csv(STUDIES / "departures.csv")
+    rows = study.groupby(["variant", "seed"]).tail(1)
+    return rows.set_index(["variant", "seed"])
+
+
+@pytest.mark.parametrize("name", ["tanh", "RBF output", "ReLU"])
+def test_rows_with_too_long_steps_end_at_chance_from_every_seed(last, name):
+    run = last.loc[name]
+    assert (run.test_acc < AT_CHANCE).all() or run.test_acc.isna().all()
+
+
+def test_the_loss_of_tanh_at_0_9_is_far_above_ln_10(last):
+    assert (last.loc["tanh"].train_loss > 10).all()
+
+
+@pytest.mark.parametrize("name", ["tanh, lr 0.1", "ReLU, lr 0.1"])
+def test_at_0_1_every_seed_beats_the_posts_net(last, name):
+    gain = last.loc[name].test_acc - last.loc["post"].test_acc
+    assert (gain > 0).all()
+
+
+def test_sigmoids_at_0_1_are_far_behind_in_every_seed(last):
+    loss = last.loc["lr 0.1"].test_acc - last.loc["post"].test_acc
+    assert (loss < -0.05).all()
+
+
+@pytest.mark.parametrize("name", ["RBF output, lr 0.01", "input 32×32"])
+def test_with_the_rbf_output_one_seed_ends_near_chance(last, name):
+    run = last.loc[name]
+    near = run.test_acc < 0.2
+    assert near.sum() == 1
+    assert (run.train_loss[near] > math.log(10)).all()
+    assert (run.test_acc[~near] > 0.7).all()
+
+
+def test_with_the_papers_init_none_does(last):
+    assert (last.loc["paper's init"].test_acc > 0.7).all()
+
+
+def test_lenet5_ends_a_little_above_the_post_and_below_other_rows(last):
+    ours, post, before = (
+        last.loc[name].test_acc.mean()
+        for name in ("paper's init", "post", "partial C3")
+    )
+    assert post < ours < post + 0.05
+    assert ours < before - 0.02
+
+
+def verdict(last, row):
+    """What the chapter's table says: helps, hurts or ?."""
+    gain = last.loc[row.name].test_acc - last.loc[row.before].test_acc
+    low, high = stats.ttest_1samp(gain, 0).confidence_interval()
+    return "helps" if low > 0 else "hurts" if high < 0 else "?"
+
+
+def test_verdicts_are_those_that_the_prose_names(last):
+    said = {row.name: verdict(last, row) for row in TABLE}
+    unshown = {name for name in said if said[name] == "?"}
+    assert unshown == {
+        *("scaled tanh", "partial C3", "input 32×32", "paper's init"),
+        *("max pooling", "PyTorch's init", "Adam", "falling lr"),
+    }
+    assert {name for name in said if said[name] == "hurts"} == {
+        *("lr 0.1", "tanh", "RBF output", "ReLU")
+    }
+
+
+def test_train_accuracy_rises_where_the_prose_says_so(last):
+    for way in [
+        ["tanh, lr 0.1", "scaled tanh", "trained subsampling", "partial C3"],
+        ["ReLU, lr 0.1", "max pooling"],
+        ["momentum", "Adam"],
+    ]:
+        values = [last.loc[name].train_acc.mean() for name in way]
+        assert values == sorted(values)
+
+
+def test_the_gain_of_momentum_leaves_out_zero_by_a_hair(last):
+    gain = last.loc["momentum"].test_acc - last.loc["PyTorch's init"].test_acc
+    low, _ = stats.ttest_1samp(gain, 0).confidence_interval()
+    assert 0 < low < 0.005
+
+
+def test_the_partial_c3_saves_no_time_and_squashing_costs_some():
+    seconds = pd.read_csv(STUDIES / "seconds.csv")
+    fastest = seconds.groupby("variant").seconds.min()
+    assert fastest["partial C3"] > 0.95 * fastest["trained subsampling"]
+    assert fastest["scaled tanh"] > 1.2 * fastest["ReLU, lr 0.1"]
+
+
+def test_lenet5_ends_higher_in_its_own_study(last):
+    own = last_epoch(pd.read_csv(STUDIES / "lenet5.csv"))
+    for _, run in own.groupby("variant"):
+        assert run.test_acc.min() > last.loc["paper's init"].test_acc.max()
+
+
+def test_batch_64_gains_most_of_those_that_do_not_leave_chance(last):
+    gains = {}
+    for row in TABLE:
+        pair = [last.loc[name].test_acc for name in (row.before, row.name)]
+        if min(values.min() for values in pair) > AT_CHANCE:
+            gains[row.name] = (pair[1] - pair[0]).mean()
+    assert max(gains, key=gains.get) == "batch 64"
+
+
+def test_30_epochs_overfit_in_every_seed_and_the_posts_ten_do_not(last):
+    run, post = last.loc["30 epochs"], last.loc["post"]
+    before = last.loc["falling lr"]
+    assert (run.train_acc - run.test_acc > 0.04).all()
+    assert (run.train_acc - before.train_acc).min() > (
+        run.test_acc - before.test_acc
+    ).max()
+    assert (post.train_acc - post.test_acc).mean() < 0.06

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from ..training import synchronize
 from .recipes import Recipe
 
-WARM_UP, TIMED = 5, 40  # Minibatches
+WARM_UP, TIMED = 5, 20  # Minibatches
 
 
 class SecondsRow(NamedTuple):
@@ -31,7 +31,7 @@ def seconds_an_epoch(
     test_iter: DataLoader,
     device: torch.device | str,
 ) -> list[SecondsRow]:
-    """Time 40 minibatches, after five untimed; return it for an epoch.
+    """Time 20 minibatches, after five untimed; return it for an epoch.
 
     Fetching them, forward, backward, step and metrics are in it.
     """
