@@ -181,7 +181,11 @@ def mean_square(outputs: Tensor, y: Tensor) -> Tensor:
     return F.nll_loss(outputs, y)
 
 
-def discriminative_map(outputs: Tensor, y: Tensor, j: float) -> Tensor:
+def discriminative_map(
+    outputs: Tensor,
+    y: Tensor,
+    j: float,
+) -> Tensor:
     """Return the paper's second loss, which pushes the wrong classes away.
 
     The penalty of the right class, plus log(exp(-j) + sum of exp(-penalty)):
