@@ -96,6 +96,7 @@ def load_data_mnist(
 
 
 # By the name that the command line has for the data
+READERS = {"fashion-mnist": read_fashion_mnist, "mnist": read_mnist}
 LOADERS = {
     "fashion-mnist": load_data_fashion_mnist,
     "mnist": load_data_mnist,

@@ -10,7 +10,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lenet_d2l import load_data_fashion_mnist
 
-STUDIES = Path(__file__).parents[1] / "book" / "studies"
+BOOK = Path(__file__).parents[1] / "book"
+CHAPTERS = sorted(BOOK.glob("*.ipynb"))
+STUDIES = BOOK / "studies"
+
+each_chapter = pytest.mark.parametrize(
+    "chapter", CHAPTERS, ids=lambda path: path.name
+)
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,17 @@
 """Each chapter ends in exercises, and each exercise has a folded solution."""
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
 import pytest
-
-BOOK = Path(__file__).parents[1] / "book"
-CHAPTERS = sorted(BOOK.glob("*.ipynb"))
+from conftest import CHAPTERS, each_chapter
 
 # How an exercise's title begins, from a minute's thought to an afternoon's
 TIMES = "A minute|Ten minutes|Half an hour|An hour|An afternoon"
 DIRECTIVE = re.compile(
     r"^:::\{(exercise|solution(?:-start|-end)?)\}(.*)\n((?::[\w-]+:.*\n)*)",
     re.M,
-)
-
-each_chapter = pytest.mark.parametrize(
-    "chapter", CHAPTERS, ids=lambda path: path.name
 )
 
 

@@ -6,28 +6,21 @@ import re
 import subprocess
 import sys
 from itertools import groupby
-from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 import yaml
+from conftest import BOOK, CHAPTERS, each_chapter
 
 import lenet_d2l
 from lenet_d2l import evaluate_accuracy_gpu, lenet
 from lenet_d2l.bands import bands, figures
 from lenet_d2l.runs import RECORDS, WEIGHTS, load_run, load_weights
 
-ROOT = Path(__file__).parents[1]
-BOOK = ROOT / "book"
 PUBLISHED = BOOK / "runs" / "published"
-CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"/(?:work|root|tmp|home)/[\w.-]+|\b[A-Z]:\\")
 MARK = "  #@save"
-
-each_chapter = pytest.mark.parametrize(
-    "chapter", CHAPTERS, ids=lambda path: path.name
-)
 
 
 def cells(path, kind="code"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from joblib import parallel_config
 
-from ..data import LOADERS
+from ..data import READERS
 from ..studies import SEEDS, STUDIES, Study, StudyFileError, run_study
 from .arguments import (
     Parser,
@@ -89,7 +89,7 @@ def run(command: Parser, study: Study, arguments: list[str]) -> int:
     if not args.out.parent.is_dir():
         command.error(f"argument --out: there is no folder {args.out.parent}")
     try:
-        LOADERS[args.data](1, args.data_dir)  # Once, before the workers do
+        READERS[args.data](args.data_dir)  # Once, before the workers do
     except NotADirectoryError as error:
         command.error(f"argument --data-dir: {error}")
     except FileNotFoundError as error:
