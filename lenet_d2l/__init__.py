@@ -7,6 +7,7 @@ from .accuracy import evaluate_accuracy_gpu
 from .animator import Animator
 from .counts import LayerCount, layer_counts
 from .data import load_data_fashion_mnist, load_data_mnist, minibatches
+from .fused import FusedLeNet
 from .lenet5 import (
     RBF,
     PaperInput,
@@ -27,6 +28,7 @@ __all__ = [
     "RBF",
     "Animator",
     "EpochRecord",
+    "FusedLeNet",
     "LayerCount",
     "LayerShape",
     "PaperInput",

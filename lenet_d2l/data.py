@@ -36,7 +36,9 @@ def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
         files[f"{part}-labels-idx1-ubyte"], np.uint8, offset=8
     )
     X = torch.from_numpy(images.reshape(-1, 1, 28, 28).astype(np.float32))
-    return X.div_(255), torch.from_numpy(labels.astype(np.int64))
+    # Told that the channel comes last, convolutions of a CPU are faster
+    X = X.div_(255).to(memory_format=torch.channels_last)
+    return X, torch.from_numpy(labels.astype(np.int64))
 
 
 def minibatches(

@@ -14,6 +14,7 @@ from torch import nn
 
 from .accuracy import evaluate_accuracy_gpu
 from .animator import Animator
+from .memory import keep_freed_memory
 from .mended_d2l import d2l
 from .net import init_weights
 
@@ -134,6 +135,7 @@ def train_ch6(
         raise ValueError(f"num_epochs must be at least 1, not {num_epochs}")
     net.apply(init_weights)
     net.to(device)
+    keep_freed_memory()
     print("training on", device)
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     loss = nn.CrossEntropyLoss()

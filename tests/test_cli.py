@@ -69,6 +69,41 @@ def without_times(records):
     ]
 
 
+# The fused net
+
+
+def test_the_fused_net_trains_as_the_plain_one(few, empty_folder):
+    for name, options in [("plain", []), ("fused", ["--fused"])]:
+        assert run("--num-epochs", 2, "--out", name, *options) == 0
+    plain, fused = (load_run(name).records for name in ("plain", "fused"))
+    for a, b in zip(fused, plain, strict=True):
+        assert a.train_loss == pytest.approx(b.train_loss, abs=1e-5)
+    load_weights(lenet(), empty_folder / "fused" / "weights.safetensors")
+
+
+def test_without_a_compiler_nothing_is_trained(
+    few, empty_folder, monkeypatch, capsys
+):
+    def none(net):
+        raise RuntimeError("there is no gcc")
+
+    monkeypatch.setattr(cli, "FusedLeNet", none)
+    assert run("--fused", "--out", "run") == USAGE
+    assert "argument --fused: there is no gcc" in the_error_line(capsys)
+    assert not any(empty_folder.iterdir())
+
+
+def test_the_fused_net_is_for_the_cpu(few, monkeypatch, capsys):
+    monkeypatch.setattr(
+        torch.accelerator,
+        "current_accelerator",
+        lambda check_available: torch.device("mps"),
+    )
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    assert run("--fused", "--device", "mps") == USAGE
+    assert "it is for --device cpu, not mps" in the_error_line(capsys)
+
+
 # Input that is wrong
 
 BELOW_A_FILE = "a-file/run"
@@ -200,6 +235,7 @@ def test_the_defaults_are_those_of_the_post():
         "batch_size": 256,
         "data": "fashion-mnist",
         "data_dir": None,
+        "fused": False,
         "out": None,
         "weights": None,
     }

@@ -88,3 +88,10 @@ def test_a_layout_like_torchvisions_is_found(tmp_path):
 def test_a_batch_size_that_is_none_is_refused(batch_size):
     with pytest.raises(ValueError, match="batch_size"):
         load_data_fashion_mnist(batch_size)
+
+
+def test_convolutions_give_channels_last(fashion_mnist):
+    """So that a CPU is fast; slices and sums keep it."""
+    X, _ = next(iter(fashion_mnist[0]))
+    maps = torch.nn.Conv2d(1, 6, 5)(X)
+    assert maps.is_contiguous(memory_format=torch.channels_last)

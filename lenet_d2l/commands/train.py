@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from .. import EpochRecord, lenet, train_ch6
+from .. import EpochRecord, FusedLeNet, lenet, train_ch6
 from ..accuracy import evaluate_accuracy_gpu
 from ..data import LOADERS
 from ..mended_d2l import d2l
@@ -85,6 +85,12 @@ def parser() -> Parser:
         help="images in a minibatch (default: %(default)s)",
     )
     add_data(result)
+    add(
+        "--fused",
+        action="store_true",
+        help="compute the convolutions by the package's own C, several times "
+        "as fast; for the CPU, needs gcc",
+    )
     add(
         "--out",
         type=Path,
@@ -159,6 +165,16 @@ def main(arguments: list[str]) -> int:
         net.to(args.device)
         print(f"test acc {evaluate_accuracy_gpu(net, test_iter):.3f}")
         return 0
+
+    if args.fused:
+        if args.device != "cpu":
+            command.error(
+                f"argument --fused: it is for --device cpu, not {args.device}"
+            )
+        try:
+            net = FusedLeNet(net)
+        except RuntimeError as error:
+            command.error(f"argument --fused: {error}")
 
     try:
         out = args.out or new_folder()

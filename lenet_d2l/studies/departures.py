@@ -70,8 +70,9 @@ def departed(
     """Return LeNet with parts exchanged; with none, the post's.
 
     Where it is not ``padded``, its input is the paper's 32×32. The memory of
-    its weights is laid out channels last, which a CPU multiplies faster; the
-    digits then differ from those of ``lenet`` as roundings do.
+    its weights is laid out channels last, which a CPU multiplies faster.
+    Xavier's draw fills a weight in the order of memory, so from one seed
+    these nets have other first weights than ``lenet``.
     """
     net = nn.Sequential(
         Reshape() if padded else PaperInput(),

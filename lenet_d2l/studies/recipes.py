@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from ..accuracy import evaluate_accuracy_gpu
+from ..memory import keep_freed_memory
 from ..net import init_weights, lenet
 from ..training import train_epoch
 
@@ -63,6 +64,7 @@ class Recipe:
         net = self.net()
         net.apply(self.init)
         net.to(device)
+        keep_freed_memory()
         return net, self.optimizer(net.parameters(), lr=self.lr)
 
     def settings(self) -> dict[str, Any]:

@@ -1,0 +1,207 @@
+/* The convolutional half of the post's LeNet, forward and backward.
+
+   The code reads as if for one image, but each number in it is a vector: the
+   same number of LANES images, which the processor works on at once. In the
+   memory of a group of LANES images the images are therefore the last axis.
+   What is known of a group stays in the processor's cache from the pixels to
+   the features, and back.
+
+   Source: chapter "Where the time goes"; the net is that of chapter 2. */
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#ifdef __AVX512F__
+#define LANES 16
+#else
+#define LANES 8
+#endif
+
+typedef float v __attribute__((vector_size(4 * LANES)));
+
+/* The vectors of glibc's libmvec have an exp of their own */
+#if defined __x86_64__ && defined __GLIBC__
+__attribute__((simd("notinbranch"))) float expf(float);
+#endif
+
+/* Inlined where its sizes are constants, so that loops over a kernel or a
+   row are unrolled and their sums stay in registers */
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 32")
+
+enum {
+    K = 5,                    /* Side of a kernel */
+    SIDE = 28,                /* Of an image, and of the maps of C1 */
+    PIXELS = SIDE * SIDE,
+    C1 = 6, SIDE1 = SIDE,     /* First convolution: maps, and their side */
+    C2 = 16, SIDE2 = 10,      /* Second convolution */
+    FEATURES = C2 * SIDE2 / 2 * SIDE2 / 2,
+    MOST = C1 * SIDE1 * SIDE1 /* Pixels in the largest maps */
+};
+
+/* What the way back needs of a group of images */
+typedef struct {
+    v x[1][SIDE + K - 1][SIDE + K - 1]; /* Images, padded */
+    v a1[C1][SIDE1][SIDE1];             /* Outputs of the sigmoids */
+    v p1[C1][SIDE1 / 2][SIDE1 / 2];     /* Pooled */
+    v a2[C2][SIDE2][SIDE2];
+} Saved;
+
+/* Gradients of all weights and biases, summed over images */
+typedef struct {
+    float w1[C1][1][K][K], b1[C1], w2[C2][C1][K][K], b2[C2];
+} Gradients;
+
+const long lanes = LANES;
+const long saved_floats = sizeof(Saved) / sizeof(float);
+
+INLINE float total(v x)
+{
+    float sum = 0;
+    for (int m = 0; m < LANES; m++)
+        sum += x[m];
+    return sum;
+}
+
+/* Convolution, sigmoid and mean of 2x2 pixels, S being the side of the maps.
+   Each row of a map is computed in parts of T pixels. */
+INLINE void forward(int C, int O, int S, int T,
+                    const v x[C][S + K - 1][S + K - 1],
+                    const float w[O][C][K][K], const float b[O],
+                    v a[O][S][S], v p[O][S / 2][S / 2])
+{
+    for (int o = 0; o < O; o++) {
+        for (int h = 0; h < S; h++)
+            for (int l = 0; l < S; l += T) {
+                v sum[T];
+                UNROLL for (int t = 0; t < T; t++)
+                    sum[t] = (v){} + b[o];
+                for (int c = 0; c < C; c++)
+                    UNROLL for (int i = 0; i < K; i++)
+                        UNROLL for (int j = 0; j < K; j++)
+                            UNROLL for (int t = 0; t < T; t++)
+                                sum[t] += w[o][c][i][j]
+                                          * x[c][h + i][l + t + j];
+                UNROLL for (int t = 0; t < T; t++)
+                    a[o][h][l + t] = sum[t];
+            }
+        float *flat = (float *)a[o]; /* A loop for libmvec */
+        for (int n = 0; n < S * S * LANES; n++)
+            flat[n] = 1 / (1 + expf(-flat[n]));
+        for (int h = 0; h < S / 2; h++)
+            for (int l = 0; l < S / 2; l++)
+                p[o][h][l] = (a[o][2 * h][2 * l] + a[o][2 * h][2 * l + 1]
+                              + a[o][2 * h + 1][2 * l]
+                              + a[o][2 * h + 1][2 * l + 1]) / 4;
+    }
+}
+
+/* From the gradient in the means, dp, to that before the sigmoid, g, and to
+   those in weights and biases, which are added to dw and db. T maps at a time
+   share what is read of the input. */
+INLINE void backward(int C, int O, int S, int T,
+                     const v x[C][S + K - 1][S + K - 1],
+                     const v a[O][S][S], const v dp[O][S / 2][S / 2],
+                     v g[O][S][S], float dw[O][C][K][K], float db[O])
+{
+    for (int o = 0; o < O; o++) {
+        v sum = {};
+        for (int h = 0; h < S; h++)
+            for (int l = 0; l < S; l++) {
+                v s = a[o][h][l];
+                g[o][h][l] = dp[o][h / 2][l / 2] / 4 * s * (1 - s);
+                sum += g[o][h][l];
+            }
+        db[o] += total(sum);
+    }
+    for (int o = 0; o < O; o += T)
+        for (int c = 0; c < C; c++)
+            for (int i = 0; i < K; i++) {
+                v sum[T][K];
+                UNROLL for (int t = 0; t < T; t++)
+                    UNROLL for (int j = 0; j < K; j++)
+                        sum[t][j] = (v){};
+                for (int h = 0; h < S; h++)
+                    for (int l = 0; l < S; l++)
+                        UNROLL for (int t = 0; t < T; t++)
+                            UNROLL for (int j = 0; j < K; j++)
+                                sum[t][j] += g[o + t][h][l]
+                                             * x[c][h + i][l + j];
+                UNROLL for (int t = 0; t < T; t++)
+                    UNROLL for (int j = 0; j < K; j++)
+                        dw[o + t][c][i][j] += total(sum[t][j]);
+            }
+}
+
+/* From the gradient before the sigmoid, g, to that in the input, dx */
+INLINE void to_input(int C, int O, int S, const float w[O][C][K][K],
+                     const v g[O][S][S], v dx[C][S + K - 1][S + K - 1])
+{
+    for (int c = 0; c < C; c++)
+        for (int r = 0; r < S + K - 1; r++) {
+            v sum[S + K - 1];
+            UNROLL for (int t = 0; t < S + K - 1; t++)
+                sum[t] = (v){};
+            int first = r < K ? 0 : r - K + 1, last = r < S ? r : S - 1;
+            for (int o = 0; o < O; o++)
+                for (int h = first; h <= last; h++)
+                    UNROLL for (int j = 0; j < K; j++)
+                        UNROLL for (int l = 0; l < S; l++)
+                            sum[l + j] += w[o][c][r - h][j] * g[o][h][l];
+            UNROLL for (int t = 0; t < S + K - 1; t++)
+                dx[c][r][t] = sum[t];
+        }
+}
+
+/* Features (n, 400) of images (n, 28, 28); saved has one entry a group.
+   The lanes of a last group that n does not fill are images of zeros. */
+void features(long n, const float image[][SIDE][SIDE], const float *w1,
+              const float *b1, const float *w2, const float *b2,
+              Saved *saved, float feature[][FEATURES], int threads)
+{
+    #pragma omp parallel for num_threads(threads)
+    for (long first = 0; first < n; first += LANES) {
+        Saved *s = saved + first / LANES;
+        long here = n - first < LANES ? n - first : LANES;
+        v p2[FEATURES];
+        memset(s->x, 0, sizeof s->x);
+        for (long m = 0; m < here; m++)
+            for (int h = 0; h < SIDE; h++)
+                for (int l = 0; l < SIDE; l++)
+                    s->x[0][h + K / 2][l + K / 2][m]
+                        = image[first + m][h][l];
+        forward(1, C1, SIDE1, 14, s->x, (void *)w1, b1, s->a1, s->p1);
+        forward(C1, C2, SIDE2, 10, s->p1, (void *)w2, b2, s->a2, (void *)p2);
+        for (long m = 0; m < here; m++)
+            for (int k = 0; k < FEATURES; k++)
+                feature[first + m][k] = p2[k][m];
+    }
+}
+
+/* Gradients, a sum for each thread, from that in the features (n, 400) */
+void gradients(long n, const float gradient[][FEATURES], const float *w2,
+               const Saved *saved, Gradients *sums, int threads)
+{
+    #pragma omp parallel num_threads(threads)
+    {
+        Gradients sum;
+        memset(&sum, 0, sizeof sum);
+        #pragma omp for schedule(static)
+        for (long first = 0; first < n; first += LANES) {
+            const Saved *s = saved + first / LANES;
+            long here = n - first < LANES ? n - first : LANES;
+            v dp2[FEATURES], dp1[C1][SIDE1 / 2][SIDE1 / 2], g[MOST];
+            memset(dp2, 0, sizeof dp2);
+            for (long m = 0; m < here; m++)
+                for (int k = 0; k < FEATURES; k++)
+                    dp2[k][m] = gradient[first + m][k];
+            backward(C1, C2, SIDE2, 4, s->p1, s->a2, (void *)dp2, (void *)g,
+                     sum.w2, sum.b2);
+            to_input(C1, C2, SIDE2, (void *)w2, (void *)g, dp1);
+            backward(1, C1, SIDE1, 3, s->x, s->a1, dp1, (void *)g, sum.w1,
+                     sum.b1);
+        }
+        sums[omp_get_thread_num()] = sum;
+    }
+}

@@ -1,0 +1,181 @@
+"""The fused net against the plain one, which is its reference."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from lenet_d2l import (
+    FusedLeNet,
+    evaluate_accuracy_gpu,
+    fused,
+    init_weights,
+    lenet,
+    train_ch6,
+    train_epoch,
+)
+from lenet_d2l.runs import load_weights, save_run
+
+
+@pytest.fixture
+def pair():
+    """A plain net, and one with the same weights, fused."""
+    plain = lenet()
+    plain.apply(init_weights)
+    return plain, FusedLeNet(copy.deepcopy(plain))
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
+    """So many threads; a machine may have fewer cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+# As many images as fill a group of lanes, fewer, more, and none
+@pytest.mark.parametrize("n", [0, 1, 7, 16, 17, 96, 256])
+def test_logits_and_gradients_are_right(n, pair, threads):
+    """Against the plain net in double precision, and as near as in float."""
+    plain, ours = pair
+    exact = copy.deepcopy(plain).double()
+    X, y = torch.rand(n, 1, 28, 28), torch.randint(10, (n,))
+    for net, images in (plain, X), (ours, X), (exact, X.double()):
+        # The sum, as the mean of none is no number
+        nn.functional.cross_entropy(
+            net(images), y, reduction="sum"
+        ).backward()
+    torch.testing.assert_close(ours(X), plain(X), rtol=1e-5, atol=1e-6)
+    for e, *both in zip(*(net.parameters() for net in (exact, ours, plain))):
+        for p in both:
+            assert (p.grad - e.grad).norm() <= 5e-5 * e.grad.norm()
+
+
+def test_large_logits_of_the_sigmoids_do_not_overflow(pair):
+    for net in pair:
+        with torch.no_grad():
+            net[1].weight.mul_(1e4)
+            net[4].bias.copy_(torch.linspace(-200, 200, 16))
+    X = torch.rand(16, 1, 28, 28)
+    plain, ours = pair
+    torch.testing.assert_close(ours(X), plain(X), rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_run_twice_gives_the_same_bits(pair, threads):
+    X, y = torch.rand(250, 1, 28, 28), torch.randint(10, (250,))
+    runs = []
+    for _ in range(2):
+        pair[1].zero_grad()
+        nn.functional.cross_entropy(pair[1](X), y).backward()
+        runs.append([p.grad.clone() for p in pair[1].parameters()])
+    assert all(map(torch.equal, *runs))
+
+
+def test_it_trains_as_the_plain_net_does(some_images):
+    rows = []
+    for make in lenet, lambda: FusedLeNet(lenet()):
+        torch.manual_seed(3)
+        records = train_ch6(make(), some_images, some_images, 3, 0.9, "cpu")
+        rows.append([r.train_loss for r in records])
+        accuracies = [(r.train_acc, r.test_acc) for r in records]
+        rows.append([acc for row in accuracies for acc in row])
+    assert rows[2] == pytest.approx(rows[0], abs=1e-5)
+    assert rows[3] == pytest.approx(rows[1], abs=2 / 600)
+
+
+def test_accuracy_needs_no_gradient(pair, some_images):
+    plain, ours = (evaluate_accuracy_gpu(net, some_images) for net in pair)
+    assert ours == pytest.approx(plain, abs=1 / 600)
+
+
+def test_a_loss_that_is_no_number_is_noticed(pair, some_images):
+    """The way through the C code must not hide it."""
+    net = pair[1]
+    with torch.no_grad():
+        net[1].weight[0, 0, 0, 0] = math.nan
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.9)
+    with pytest.raises(FloatingPointError, match="batch 0: the loss is nan"):
+        train_epoch(net, some_images, nn.CrossEntropyLoss(), optimizer, "cpu")
+
+
+def test_weights_have_the_names_of_the_plain_net(pair, tmp_path):
+    plain, ours = pair
+    assert ours.state_dict().keys() == plain.state_dict().keys()
+    save_run(tmp_path, ours, [])
+    load_weights(plain, tmp_path / "weights.safetensors")
+
+
+def test_layers_stay_the_nets_own():
+    net = lenet()
+    ours = FusedLeNet(net)
+    assert all(a is b for a, b in zip(ours, net, strict=True))
+
+
+def test_fusing_draws_no_random_number():
+    net = lenet()
+    before = torch.random.get_rng_state()
+    FusedLeNet(net)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+# What cannot be fused
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        lenet()[:-1],
+        nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
+        nn.Sequential(*lenet()[:3], nn.MaxPool2d(2, 2), *lenet()[4:]),
+        nn.Sequential(lenet()[0], nn.Conv2d(1, 6, 5), *lenet()[2:]),
+    ],
+)
+def test_another_net_is_refused(net):
+    with pytest.raises(ValueError, match=r"only lenet\(\) can be fused"):
+        FusedLeNet(net)
+
+
+def test_a_batch_of_another_shape_is_refused(pair):
+    with pytest.raises(ValueError, match=r"not \(2, 3, 28, 28\)"):
+        pair[1](torch.rand(2, 3, 28, 28))
+
+
+def test_a_batch_in_double_precision_is_refused(pair):
+    with pytest.raises(ValueError, match=r"this batch is torch\.float64"):
+        pair[1](torch.rand(2, 1, 28, 28).double())
+
+
+def test_a_net_on_another_device_is_refused(pair):
+    with pytest.raises(ValueError, match=r"this net is .* on meta"):
+        pair[1].to("meta")(torch.rand(2, 1, 28, 28))
+
+
+@pytest.fixture
+def not_compiled():
+    """Forget the compiled code, before the test and after it."""
+    fused.library.cache_clear()
+    yield
+    fused.library.cache_clear()
+
+
+def test_without_a_compiler_the_error_says_what_to_do(
+    not_compiled, monkeypatch
+):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(
+        RuntimeError, match=r"there is no gcc.*apt-get install"
+    ):
+        FusedLeNet(lenet())
+
+
+def test_what_the_compiler_says_is_passed_on(
+    not_compiled, monkeypatch, tmp_path
+):
+    source = tmp_path / "fused.c"
+    source.write_text("#error this processor is not for us\n")
+    monkeypatch.setattr(fused, "SOURCE", source)
+    with pytest.raises(RuntimeError, match="this processor is not for us"):
+        FusedLeNet(lenet())
