@@ -2,9 +2,10 @@
 
 import sys
 
-from .commands import predict, study, train
+from .commands import bench, predict, study, train
 
 COMMANDS = {
+    "bench": bench.bench,
     "predict": predict.predict,
     "seeds": study.seeds,
     "study": study.study,

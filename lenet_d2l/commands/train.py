@@ -45,7 +45,7 @@ def parser() -> Parser:
         prog="python -m lenet_d2l",
         description="Train the post's LeNet on Fashion-MNIST, print its log "
         "and write the records, the weights and the curves. More commands, "
-        "each with a --help of its own: predict, seeds, study.",
+        "each with a --help of its own: bench, predict, seeds, study.",
     )
     add = result.add_argument
     add(

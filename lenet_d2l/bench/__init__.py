@@ -1,0 +1,1 @@
+"""The bench: what a training costs, where the time goes, how it grows."""
