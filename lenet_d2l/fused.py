@@ -141,3 +141,12 @@ class FusedLeNet(nn.Sequential):
         for layer in islice(self, 8, None):
             X = layer(X)
         return X
+
+
+def fused_lenet() -> FusedLeNet:
+    """Return a new ``lenet()``, fused.
+
+    Raises:
+        RuntimeError: ``fused.c`` cannot be compiled here.
+    """
+    return FusedLeNet(lenet())

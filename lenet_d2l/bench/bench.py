@@ -171,7 +171,7 @@ def machine(setting: Setting) -> dict[str, Any]:
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()
                 break
-    if setting.device != "cpu":
+    if setting.device.startswith("cuda"):
         name = torch.cuda.get_device_name(setting.device)
         processor = f"{processor}, {name}"
     return environment() | {

@@ -21,7 +21,7 @@ from torch.optim import SGD
 
 from .. import training
 from ..data import minibatches
-from ..fused import FusedLeNet
+from ..fused import fused_lenet
 from ..idx_files import Files
 from ..mended_d2l import d2l
 from ..net import lenet
@@ -91,11 +91,6 @@ def compiled() -> nn.Sequential:
     return net
 
 
-def fused() -> FusedLeNet:
-    """Return LeNet with its convolutions computed by ``fused.c``."""
-    return FusedLeNet(lenet())
-
-
 def memory_given_back() -> AbstractContextManager:
     """Leave the C library's memory as it is by default."""
     return patch.object(training, "keep_freed_memory")
@@ -139,7 +134,7 @@ WAYS = {
     ),
     "freed memory kept": Way("drawn once an epoch", load=channels_first),
     DEFAULT: Way("freed memory kept"),
-    FASTEST: Way(DEFAULT, net=fused),
+    FASTEST: Way(DEFAULT, net=fused_lenet),
     "no DataLoader": Way(DEFAULT, kept=False, load=by_index),
     "tested 2,000 at a time": Way(DEFAULT, kept=False, load=tested_at_once),
     "SGD, fused": Way(DEFAULT, kept=False, around=with_sgd(fused=True)),

@@ -1,5 +1,6 @@
 """Studies of many runs: what they train, and how they are run and kept."""
 
+from ..fused import fused_lenet
 from .baselines import BASELINES
 from .departures import DEPARTURES
 from .faults import FAULTS
@@ -23,6 +24,7 @@ STUDIES = {
         DEPARTURES, seconds_an_epoch, SecondsRow, lambda _: 1, ".3f"
     ),
     "lenet5": Study(LENET5),
+    "fused": Study({"post": Recipe(fused_lenet)}),
     "plateau": Study(
         POST, gradient_norms, StepRow, lambda _: STEPS // EVERY, ".4g"
     ),
