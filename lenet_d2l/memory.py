@@ -6,20 +6,19 @@ Source: the chapter "Where the time goes".
 import ctypes
 
 # Numbers of glibc's malloc.h
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
     """Have glibc keep freed memory for later, up to 1 GB.
 
-    By default it returns large blocks to the system at once, and the system
-    clears every page of them before it gives them out again: of a training
-    step on a CPU, that is a large part. Other C libraries are left as they
-    are.
+    By default it returns large blocks to the system, which clears every page
+    of them before it gives them out again: of a training step on a CPU, that
+    is a large part. Other C libraries are left as they are.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")
     except OSError:
         return
-    libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # The most that it takes
+    libc.mallopt(M_MMAP_MAX, 0)  # No block with a mapping of its own
     libc.mallopt(M_TRIM_THRESHOLD, 2**30)

@@ -213,7 +213,7 @@ def run_bench(
         try:
             bench = json.loads(file.read_text())
             there = {key: bench[key] for key in made}
-        except (ValueError, KeyError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise BenchFileError(f"{file} is not of a bench") from error
         for part, values in made.items():
             for name, value in values.items():
