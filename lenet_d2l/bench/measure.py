@@ -70,6 +70,9 @@ def memory(entry: str) -> int | None:
     return int(line[1]) * 1024 if line else None
 
 
+AFTER_IMPORTS = memory("VmRSS")
+
+
 @contextmanager
 def as_in_a_notebook() -> Iterator[io.StringIO]:
     """Have figures rendered as in a notebook, without one; give the output.
@@ -118,7 +121,6 @@ def whole(
     files: Files, name: str, batch: int, num_epochs: int, device: str
 ) -> dict[str, Any]:
     """Train for some epochs; return seconds, memory and the last figures."""
-    before = memory("VmRSS")
     with as_in_a_notebook() as output:
         prepared = Prepared(name, files, batch, device)
         seconds = prepared.train(num_epochs)
@@ -126,7 +128,7 @@ def whole(
     return {
         "seconds": seconds,
         "start_up": prepared.start_up,
-        "memory": most - before if most and before else None,
+        "memory": most - AFTER_IMPORTS if most and AFTER_IMPORTS else None,
         "figures": LINE.findall(output.getvalue())[-1],
     }
 
