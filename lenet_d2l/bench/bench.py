@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import Any
 
 import torch
@@ -124,6 +124,18 @@ def begin(barrier: Barrier, threads: int) -> None:
     # A spawned process would spawn, too, the workers of d2l's loader, which
     # takes them seconds more than their usual way to start
     multiprocessing.set_start_method(None, force=True)
+    Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """End this process when the bench is killed.
+
+    It would go on, and be in the way of what is measured next.
+    """
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
     torch.set_num_threads(threads)
 
 
