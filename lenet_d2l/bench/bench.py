@@ -121,6 +121,7 @@ def begin(barrier: Barrier, threads: int) -> None:
     """Prepare a fresh process for its measurement."""
     global together
     together = barrier
+    torch.set_num_threads(threads)
     # A spawned process would spawn, too, the workers of d2l's loader, which
     # takes them seconds more than their usual way to start
     multiprocessing.set_start_method(None, force=True)
@@ -136,7 +137,6 @@ def end_with_parent() -> None:
     if parent:
         parent.join()
         os._exit(1)
-    torch.set_num_threads(threads)
 
 
 def measured(
