@@ -3,8 +3,8 @@
    The code reads as if for one image, but each number in it is a vector: the
    same number of LANES images, which the processor works on at once. In the
    memory of a group of LANES images the images are therefore the last axis.
-   What is known of a group stays in the processor's cache from the pixels to
-   the features, and back.
+   A group is small enough for the processor's cache on its way from the
+   pixels to the features, and again on its way back.
 
    Source: chapter "Where the time goes"; the net is that of chapter 2. */
 

@@ -1,4 +1,4 @@
-"""LeNet several times as fast on a CPU: its convolutions from ``fused.c``.
+"""LeNet faster on a CPU: its convolutional half computed by ``fused.c``.
 
 Source: the chapter "Where the time goes".
 """
@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from .net import lenet
 
 SOURCE = Path(__file__).with_suffix(".c")
+SHAPES = [(6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,)]  # Both convolutions
 # -march=native: for this very processor, so what is compiled is not kept.
 # What is left of -ffast-math: sums in any order, no look at errno or traps
 COMPILE = ["gcc", "-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC"]
@@ -108,7 +109,7 @@ class Features(torch.autograd.Function):
 
 
 class FusedLeNet(nn.Sequential):
-    """The layers of a ``lenet()``, computed several times as fast.
+    """The layers of a ``lenet()``, computed faster.
 
     They stay the net's own, with their weights and names. Only the way from
     the images, shape (N, 1, 28, 28), to the 400 features is computed by
@@ -129,14 +130,19 @@ class FusedLeNet(nn.Sequential):
         super().__init__(*net)
         library()
 
+    def __getitem__(self, index: Any) -> Any:
+        return nn.Sequential(*self)[index]  # A part of it is not fused
+
     def forward(self, X: Tensor) -> Tensor:
-        for name, tensor in ("batch", X), ("net", self[1].weight):
+        parameters = [p for i in (1, 4) for p in self[i].parameters()]
+        for tensor in (X, *parameters):
             if tensor.dtype != torch.float32 or tensor.device.type != "cpu":
                 raise ValueError(
-                    f"the fused net computes float32 on the CPU; this {name} "
-                    f"is {tensor.dtype} on {tensor.device}"
+                    f"the fused net computes float32 on the CPU, and got "
+                    f"{tensor.dtype} on {tensor.device}"
                 )
-        parameters = [p for i in (1, 4) for p in self[i].parameters()]
+        if [tuple(p.shape) for p in parameters] != SHAPES:
+            raise ValueError(f"only lenet() can be fused, not {self}")
         X = Features.apply(self[0](X), *parameters)
         for layer in islice(self, 8, None):
             X = layer(X)

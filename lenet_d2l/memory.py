@@ -10,7 +10,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep freed memory for later, up to 1 GB.
+    """Have glibc keep freed memory for later, in this whole process.
 
     By default it returns large blocks to the system, which clears every page
     of them before it gives them out again: of a training step on a CPU, that

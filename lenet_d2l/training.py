@@ -121,6 +121,7 @@ def train_ch6(
 
     The post's recipe: Xavier's weights, plain SGD with learning rate ``lr``,
     cross entropy. Each epoch prints its record and adds it to the curves.
+    The process keeps its freed memory from then on (``memory``).
     ``animator`` is where they are drawn, such as ``training_curves`` makes;
     without it one is made and shown.
     Stopped from the keyboard, it says so and returns the finished epochs,

@@ -16,7 +16,7 @@ from lenet_d2l import d2l, lenet, minibatches, training
 from lenet_d2l.bench import bench, measure, phases, report
 from lenet_d2l.bench.bench import PARTS, Setting, Task, run_bench, tasks
 from lenet_d2l.bench.phases import PHASES, PhaseClock
-from lenet_d2l.bench.ways import DEFAULT, FASTEST, STOCK, WAYS
+from lenet_d2l.bench.ways import DEFAULT, FASTEST, STOCK, WAYS, available
 from lenet_d2l.fashion_mnist import read_fashion_mnist
 
 
@@ -217,7 +217,17 @@ def test_a_file_of_another_setting_is_refused(other, invented, tmp_path):
     assert file.read_text() == before
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"setting": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"setting": 1, "machine": 1}',
+        '{"setting": {}, "machine": {}}',
+        '{"setting": {}, "machine": {}, "results": []}',
+    ],
+)
 def test_a_file_of_something_else_is_refused(text, invented, tmp_path):
     file = tmp_path / "b.json"
     file.write_text(text)
@@ -231,6 +241,59 @@ def test_every_part_has_tasks_and_every_task_a_part():
     assert len(set(names)) == len(names)
     assert {name.partition("/")[0] for name in names} == set(PARTS)
     assert [t.name for t in tasks(Setting(), ("limit",))] == ["limit"]
+
+
+# Processes
+
+
+def test_measured_at_once_each_in_its_threads(monkeypatch):
+    """Two at once, for real; the slower counts."""
+    arguments = (DEFAULT, 256, "cpu")
+    task = Task("x", measure.epoch, arguments, threads=1, at_once=2)
+    assert bench.do(task, Setting(images=512), None) > 0
+
+
+def test_a_process_has_the_threads_of_its_task(one_thread, monkeypatch):
+    monkeypatch.setattr(bench.multiprocessing, "set_start_method", ignore)
+    monkeypatch.setattr(bench, "together", None)
+    bench.begin(None, 3)
+    try:
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_one_that_fails_does_not_let_the_others_wait(monkeypatch):
+    """The error is told, where the other would wait for it for ever."""
+    task = Task("x", measure.epoch, ("no such way", 256, "cpu"), at_once=2)
+    with pytest.raises(KeyError, match="no such way"):
+        bench.do(task, Setting(images=512), None)
+
+
+def ignore(*args, **kwargs):
+    """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in available("cpu") if name != "compiled"]
+)
+def test_an_epoch_by_each_way(name, files):
+    """Of inductor it would take long, and is torch's own matter."""
+    seconds = measure.epoch(files, name, 64, "cpu", ignore)
+    assert seconds > 0
+
+
+def test_what_is_around_a_way_takes_effect(monkeypatch):
+    kept = []
+    monkeypatch.setattr(training, "keep_freed_memory", lambda: kept.append(1))
+    with WAYS["own train_ch6"].around():
+        training.keep_freed_memory()
+    assert kept == []
+    with WAYS["SGD, fused"].around():
+        optimizer = torch.optim.SGD(lenet().parameters(), lr=0.9)
+    assert optimizer.defaults["fused"]
+    with WAYS["bfloat16"].around():
+        assert lenet()(torch.rand(1, 1, 28, 28)).dtype == torch.bfloat16
 
 
 # Tables
@@ -382,6 +445,19 @@ WRONG = {
 }
 
 
+def test_a_measurement_that_fails_is_one_line(
+    invented, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    invented.fail = "b"
+    assert run("bench", "--out", "b.json") == 1
+    printed = capsys.readouterr()
+    assert printed.err == (
+        "python -m lenet_d2l bench: stopped: no memory left\n"
+    )
+    assert results(tmp_path / "b.json")["a"] == [1]
+
+
 @pytest.mark.parametrize(("option", "value"), WRONG)
 def test_a_wrong_value_is_one_line(
     option, value, tmp_path, monkeypatch, capsys, invented
@@ -407,13 +483,27 @@ def test_the_books_bench_is_whole():
         "images": 60_000,
         "device": "cpu",
     }
-    for part, least in [("whole", 5), ("ladder", 3), ("scale", 3)]:
-        for name, rounds in report.measured(made, part).items():
-            assert len(rounds) >= least, name
+    least = {"whole": 5, "split": 5, "ladder": 3, "scale": 3}
+    for part, rounds in least.items():
+        for name, results in report.measured(made, part).items():
+            assert len(results) >= rounds, name
+    assert len(made["results"]["limit"]) >= 5
+    assert report.measured(made, "scale").keys() == {
+        task.name.removeprefix("scale/")
+        for task in tasks(Setting(threads=2), ("scale",))
+    }
     ladder = report.measured(made, "ladder")
     assert list(ladder) == [name for name in WAYS if name in ladder]
     assert {STOCK, DEFAULT, FASTEST} <= set(ladder)
     assert isinstance(report.report(made), str)
+
+
+def test_the_books_split_is_of_the_same_training():
+    """Its clock looks on; it must not be what takes the time."""
+    made = json.loads((BOOK / "studies" / "bench.json").read_text())
+    for way, runs in report.measured(made, "whole").items():
+        epoch = report.column(runs, "seconds").median() / 10
+        assert report.split(made)["sum"][way] == pytest.approx(epoch, rel=0.3)
 
 
 def test_the_books_ways_came_to_the_same_figures():

@@ -75,10 +75,20 @@ def without_times(records):
 def test_the_fused_net_trains_as_the_plain_one(few, empty_folder):
     for name, options in [("plain", []), ("fused", ["--fused"])]:
         assert run("--num-epochs", 2, "--out", name, *options) == 0
-    plain, fused = (load_run(name).records for name in ("plain", "fused"))
-    for a, b in zip(fused, plain, strict=True):
+    plain, fused = (load_run(name) for name in ("plain", "fused"))
+    for a, b in zip(fused.records, plain.records, strict=True):
         assert a.train_loss == pytest.approx(b.train_loss, abs=1e-5)
+    assert [run.settings["fused"] for run in (plain, fused)] == [False, True]
     load_weights(lenet(), empty_folder / "fused" / "weights.safetensors")
+
+
+def test_weights_can_be_tested_by_the_fused_net(few, empty_folder, capsys):
+    save_run("run", lenet(), [])
+    weights = "run/weights.safetensors"
+    for options in [], ["--fused"]:
+        assert run("--weights", weights, *options) == 0
+    plain, fused = capsys.readouterr().out.splitlines()
+    assert plain == fused
 
 
 def test_without_a_compiler_nothing_is_trained(

@@ -144,13 +144,36 @@ def test_a_batch_of_another_shape_is_refused(pair):
 
 
 def test_a_batch_in_double_precision_is_refused(pair):
-    with pytest.raises(ValueError, match=r"this batch is torch\.float64"):
+    with pytest.raises(ValueError, match=r"got torch\.float64 on cpu"):
         pair[1](torch.rand(2, 1, 28, 28).double())
 
 
 def test_a_net_on_another_device_is_refused(pair):
-    with pytest.raises(ValueError, match=r"this net is .* on meta"):
+    with pytest.raises(ValueError, match="on meta"):
         pair[1].to("meta")(torch.rand(2, 1, 28, 28))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (nn.Conv2d(6, 16, 5).to("meta"), "on meta"),
+        (nn.Conv2d(6, 16, 5).double(), "float64"),
+        (nn.Conv2d(6, 8, 5), "only lenet"),
+        (nn.Conv2d(3, 16, 5), "only lenet"),
+    ],
+)
+def test_a_layer_changed_afterwards_is_refused(pair, other, said):
+    """The C code would read what is not there."""
+    pair[1][4] = other
+    with pytest.raises(ValueError, match=said):
+        pair[1](torch.rand(2, 1, 28, 28))
+
+
+def test_a_part_of_the_fused_net_is_a_plain_one(pair):
+    plain, ours = pair
+    features = torch.rand(2, 400)
+    assert torch.equal(ours[8:](features), plain[8:](features))
+    assert ours[-1] is list(ours)[-1]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ Source: the chapter "Where the time goes". In each round everything is
 measured once, so that a machine that is slower for a while is so for all.
 """
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -30,7 +31,7 @@ BATCH = 256  # The post's
 BATCHES = (64, 128, 256, 512, 1024, 2048, 4096)
 SHARES = (1, 2, 4, 8)  # One part in so many of the training images
 AT_ONCE = (1, 2, 4, 8)  # Seeds
-BEFORE = "drawn once an epoch"  # As the package was before it was made fast
+BEFORE = "own train_ch6"  # As the package was before it was made fast
 
 
 class BenchFileError(ValueError):
@@ -101,7 +102,7 @@ def tasks(setting: Setting, parts: tuple[str, ...]) -> list[Task]:
                 threads=threads,
             )
     for way in (BEFORE, *ours):
-        for at_once in AT_ONCE:
+        for at_once in sorted({*AT_ONCE, cores()}):
             add(
                 f"scale/seeds/{way}/{at_once}",
                 measure.epoch,
@@ -109,9 +110,18 @@ def tasks(setting: Setting, parts: tuple[str, ...]) -> list[Task]:
                 threads=1,
                 at_once=at_once,
             )
-    for seeds in AT_ONCE[:-1]:
-        add(f"scale/batched/{seeds}", measure.batched_epoch, (BATCH, seeds))
+    if device == "cpu":
+        for seeds in AT_ONCE[:-1]:
+            name = f"scale/batched/{seeds}"
+            add(name, measure.batched_epoch, (BATCH, seeds))
     return result
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 together: Any = None  # Where the processes of a task wait for each other
@@ -147,9 +157,13 @@ def measured(
         return function(*arguments)
     files: Files = READERS["fashion-mnist"](data_dir)
     files = measure.shortened(files, train=images, t10k=-(-images // 6))
-    if function is measure.epoch:
+    if function is not measure.epoch:
+        return function(files, *arguments)
+    try:
         return function(files, *arguments, wait=together.wait)
-    return function(files, *arguments)
+    except BaseException:
+        together.abort()  # Else the others would wait for ever
+        raise
 
 
 def do(task: Task, setting: Setting, data_dir: str | None) -> Any:
@@ -189,10 +203,17 @@ def machine(setting: Setting) -> dict[str, Any]:
     return environment() | {
         "threads": setting.threads,
         "processor": processor,
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
+        "package": digest(),
     }
+
+
+def digest() -> str:
+    """Return a short digest of the package's code, which is measured."""
+    package = Path(__file__).parents[1]
+    code = sorted([*package.rglob("*.py"), *package.rglob("*.c")])
+    together = b"".join(file.read_bytes() for file in code)
+    return hashlib.sha256(together).hexdigest()[:12]
 
 
 def run_bench(
@@ -205,7 +226,8 @@ def run_bench(
     """Do ``repeats`` rounds; return all that ``file`` then has.
 
     Each measurement is written as it ends. What the file has is not measured
-    again, so a bench may be stopped and started.
+    again, so a bench may be stopped and started. A round that was stopped is
+    then of two times; to have it of one, start anew.
 
     Raises:
         BenchFileError: the file has measurements of another setting, or of
@@ -224,8 +246,9 @@ def run_bench(
     if file.exists():
         try:
             bench = json.loads(file.read_text())
-            there = {key: bench[key] for key in made}
-        except (KeyError, TypeError, ValueError) as error:
+            there = {part: dict(bench[part]) for part in made}
+            bench["results"].items()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BenchFileError(f"{file} is not of a bench") from error
         for part, values in made.items():
             for name, value in values.items():

@@ -9,7 +9,12 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+    redirect_stdout,
+)
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -89,10 +94,11 @@ def as_in_a_notebook() -> Iterator[io.StringIO]:
 
 
 class Prepared:
-    """A way with its minibatches and net made, and a first step taken."""
+    """A way with its first steps taken, and a fresh net."""
 
     def __init__(self, name: str, files: Files, batch: int, device: str):
         self.way: Way = WAYS[name]
+        self.files, self.batch, self.device = files, batch, device
         start = time.perf_counter()
         with self.way.around():
             net = self.way.net()
@@ -101,18 +107,23 @@ class Prepared:
             self.way.train(net, *few, 1, LR, device)
         synchronize(device)
         self.start_up = time.perf_counter() - start
-        self.loaders = self.way.load(files, batch)
         torch.manual_seed(SEED)
         self.net = self.way.net()
-        self.device = device
 
-    def train(self, num_epochs: int) -> float:
-        """Train; return the seconds of it."""
+    def train(
+        self,
+        num_epochs: int,
+        loading: AbstractContextManager | None = None,
+    ) -> float:
+        """Load the data, within ``loading``, and train; return the seconds.
+
+        What one way does as it loads, another does in every epoch.
+        """
         start = time.perf_counter()
         with self.way.around():
-            self.way.train(
-                self.net, *self.loaders, num_epochs, LR, self.device
-            )
+            with loading or nullcontext():
+                loaders = self.way.load(self.files, self.batch)
+            self.way.train(self.net, *loaders, num_epochs, LR, self.device)
         synchronize(self.device)
         return time.perf_counter() - start
 
@@ -141,7 +152,7 @@ def split(
         prepared = Prepared(name, files, batch, device)
         clock = PhaseClock(device)
         with clock.watch(prepared.net):
-            prepared.train(num_epochs)
+            prepared.train(num_epochs, clock.phase("data"))
     return {
         phase: clock.seconds[phase] / num_epochs for phase in (*PHASES, REST)
     }
@@ -202,7 +213,7 @@ def batched_epoch(
 
     Every weight has an axis more, for the seed, and ``torch.func`` does to
     all what it would do to one. Each seed has its own order of images. A few
-    ``steps`` are timed.
+    ``steps`` are timed, and no evaluation.
     """
     training.keep_freed_memory()
     dataset: Any = minibatches(files, batch)[0].dataset

@@ -47,17 +47,13 @@ def ratio(above: pd.Series, below: pd.Series) -> pd.Series:
 
 
 def whole(bench: Bench) -> pd.DataFrame:
-    """Return seconds, ratio to stock, memory and figures of each way.
-
-    A start-up is told apart; it is broken even when the seconds that the way
-    saves, compared with stock, are more.
-    """
+    """Return seconds, ratio to stock, memory and figures of each way."""
     results = measured(bench, "whole")
     lines = {}
     for way, runs in results.items():
         seconds = column(runs, "seconds")
         times = ratio(column(results[STOCK], "seconds"), seconds)
-        memory = column(runs, "memory") / 2**20
+        memory = column(runs, "memory") / 1e6
         lines[way] = {
             "seconds": spread(seconds, 1),
             "times as fast": spread(times),
@@ -195,10 +191,10 @@ def expected(bench: Bench, what: str) -> pd.DataFrame:
 
 
 def seeds_an_hour(bench: Bench) -> pd.DataFrame:
-    """Return how many seeds of ten epochs an hour trains.
+    """Return how many seeds an hour trains, at ``num_epochs`` each.
 
     One process a core, before the package was made fast, and as it is; and
-    nets of several seeds trained as one.
+    nets of several seeds trained as one, without their evaluation.
     """
     cores = bench["machine"]["cores"]
     epochs = bench["setting"]["num_epochs"]

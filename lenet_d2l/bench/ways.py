@@ -128,10 +128,10 @@ STOCK, DEFAULT, FASTEST = "stock d2l", "channels last", "fused"
 WAYS = {
     STOCK: Way(load=d2ls_minibatches, train=d2l.train_ch6),
     "data in memory": Way(STOCK, load=channels_first, train=d2l.train_ch6),
-    "drawn once an epoch": Way(
+    "own train_ch6": Way(
         "data in memory", load=channels_first, around=memory_given_back
     ),
-    "freed memory kept": Way("drawn once an epoch", load=channels_first),
+    "freed memory kept": Way("own train_ch6", load=channels_first),
     DEFAULT: Way("freed memory kept"),
     FASTEST: Way(DEFAULT, net=fused_lenet),
     "no DataLoader": Way(DEFAULT, kept=False, load=by_index),

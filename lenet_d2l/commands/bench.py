@@ -93,6 +93,10 @@ def bench(arguments: list[str]) -> int:
         )
     except BenchFileError as error:
         command.error(f"argument --out: {error}")
+    except (OSError, RuntimeError) as error:
+        said = " ".join(str(error).split())
+        print(f"{command.prog}: stopped: {said}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here")
         raise

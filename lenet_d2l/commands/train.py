@@ -88,8 +88,8 @@ def parser() -> Parser:
     add(
         "--fused",
         action="store_true",
-        help="compute the convolutions by the package's own C, several times "
-        "as fast; for the CPU, needs gcc",
+        help="compute the convolutions by the package's own C, which is "
+        "faster; for the CPU, needs gcc",
     )
     add(
         "--out",
@@ -151,6 +151,15 @@ def main(arguments: list[str]) -> int:
             load_weights(net, args.weights)
         except (OSError, ValueError) as error:
             command.error(f"argument --weights: {error}")
+    if args.fused:
+        if args.device != "cpu":
+            command.error(
+                f"argument --fused: it is for --device cpu, not {args.device}"
+            )
+        try:
+            net = FusedLeNet(net)
+        except RuntimeError as error:
+            command.error(f"argument --fused: {error}")
     try:
         train_iter, test_iter = LOADERS[args.data](
             args.batch_size, args.data_dir
@@ -165,16 +174,6 @@ def main(arguments: list[str]) -> int:
         net.to(args.device)
         print(f"test acc {evaluate_accuracy_gpu(net, test_iter):.3f}")
         return 0
-
-    if args.fused:
-        if args.device != "cpu":
-            command.error(
-                f"argument --fused: it is for --device cpu, not {args.device}"
-            )
-        try:
-            net = FusedLeNet(net)
-        except RuntimeError as error:
-            command.error(f"argument --fused: {error}")
 
     try:
         out = args.out or new_folder()
@@ -209,6 +208,7 @@ def main(arguments: list[str]) -> int:
             lr=args.lr,
             batch_size=args.batch_size,
             data=args.data,
+            fused=args.fused,
         )
         curves.save(out / "curves.png")
         print(f"records, weights and curves are in {out}")
