@@ -1,4 +1,4 @@
-"""The built book: whole, without errors, and asking no other server."""
+"""The built book: whole, light, and asking no other server."""
 
 import re
 import subprocess
@@ -25,8 +25,23 @@ REMOTE = re.compile(r"(?:^|[\s,])(?:https?:)?//", re.IGNORECASE)
 REMOTE_CSS = re.compile(
     r"(?:url\(|@import)\s*[\"']?\s*(?:https?:)?//[^\s\"')]+", re.IGNORECASE
 )
+CSS_URL = re.compile(r"(?:url\(\s*[\"']?|@import\s*[\"'])(?!data:)([^\"')]+)")
 # Attributes that hold prose, or the names of a language, not addresses
 PROSE = {"alt", "aria-label", "content", "title"}
+
+# The most that a page may weigh, with all that it loads, in bytes
+PAGE_LIMIT = 1_500_000
+# The most that a figure may weigh: the theme takes 0.95 MB of each page, the
+# longest text 0.15 MB, so that one figure may have most of what is left
+FIGURE_LIMIT = 350_000
+
+# The icons drawn with each font. A browser fetches a font only for a page
+# that has a sign of it, and of its formats the first, which is WOFF2
+FONTS = {
+    "fa-brands-400.woff2": ".fab, .fa-brands",
+    "fa-regular-400.woff2": ".far, .fa-regular",
+    "fa-solid-900.woff2": ".fas, .fa-solid",
+}
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +93,34 @@ def attributes(page):
                 name,
                 " ".join(value) if isinstance(value, list) else value,
             )
+
+
+def loads(site, address, page):
+    """The files that a browser loads to show ``page``, itself among them.
+
+    These are what the page names as a source, a style sheet or to be
+    preloaded, and what its style sheets name: of fonts, only those that the
+    page has icons of.
+    """
+    links = page.select("link[rel~=stylesheet], link[rel~=preload]")
+    named = [link["href"] for link in links]
+    named += [tag["src"] for tag in page.select("[src]")]
+    files = {site / address}
+    waiting = [(address, name) for name in named]
+    while waiting:
+        base, name = waiting.pop()
+        target = unquote(urlsplit(urljoin(base, name)).path)
+        file = site / target
+        unused_font = file.suffix in (".ttf", ".woff2") and not (
+            file.name in FONTS and page.select(FONTS[file.name])
+        )
+        if file in files or unused_font:
+            continue
+        files.add(file)
+        if file.suffix == ".css":
+            text = file.read_text(encoding="utf-8")
+            waiting += [(target, url) for url in CSS_URL.findall(text)]
+    return files
 
 
 def test_nothing_is_fetched_from_another_host(pages):
@@ -172,6 +215,36 @@ def test_images_have_a_text_in_their_place(pages):
     for address, page in pages.items():
         for image in page.find_all("img"):
             assert image.get("alt", "").strip(), (address, image.get("src"))
+
+
+def test_no_page_is_heavy(site, pages):
+    weights = {
+        address: sum(
+            file.stat().st_size for file in loads(site, address, page)
+        )
+        for address, page in pages.items()
+    }
+    heavy = {a: w for a, w in weights.items() if w > PAGE_LIMIT}
+    assert not heavy
+
+
+def test_images_keep_their_place_while_they_load(pages):
+    for address, page in pages.items():
+        for image in page.find_all("img"):
+            for side in ("width", "height"):
+                assert image.get(side, "").isdigit(), (address, image["src"])
+
+
+def test_figures_are_of_a_light_format_and_size(site, pages):
+    figures = {
+        site / unquote(image["src"])
+        for page in pages.values()
+        for image in page.find_all("img")
+    }
+    assert figures
+    for figure in figures:
+        assert figure.suffix in (".svg", ".webp"), figure.name
+        assert figure.stat().st_size <= FIGURE_LIMIT, figure.name
 
 
 def test_chapters_have_their_titles(chapters):
