@@ -274,6 +274,7 @@ def ignore(*args, **kwargs):
     """Do nothing."""
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker")
 @pytest.mark.parametrize(
     "name", [name for name in available("cpu") if name != "compiled"]
 )

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import platform
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -132,6 +133,8 @@ def begin(barrier: Barrier, threads: int) -> None:
     global together
     together = barrier
     torch.set_num_threads(threads)
+    # d2l asks for 4, whatever the machine has
+    warnings.filterwarnings("ignore", "This DataLoader will create 4 worker")
     # A spawned process would spawn, too, the workers of d2l's loader, which
     # takes them seconds more than their usual way to start
     multiprocessing.set_start_method(None, force=True)

@@ -244,7 +244,7 @@ def report(bench: Bench) -> str:
     for what in ("batch", "share", "threads", "seeds"):
         if measured(bench, f"scale/{what}"):
             table, line = scale(bench, what), expected(bench, what)
-            both = table.join(line, rsuffix=", expected")
+            both = table.join(line.add_suffix(", expected"))
             add(f"seconds an epoch by {what}", both)
     if measured(bench, "scale/seeds"):
         add("seeds of a study", seeds_an_hour(bench))
