@@ -477,42 +477,116 @@ def test_a_wrong_value_is_one_line(
 # What the book has of it
 
 
-def test_the_books_bench_is_whole():
-    made = json.loads((BOOK / "studies" / "bench.json").read_text())
-    assert made["setting"] == {
+@pytest.fixture(scope="module")
+def books():
+    """The bench that the chapter "Where the time goes" shows."""
+    return json.loads((BOOK / "studies" / "bench.json").read_text())
+
+
+def test_the_books_bench_is_whole(books):
+    assert books["setting"] == {
         "num_epochs": 10,
         "images": 60_000,
         "device": "cpu",
     }
     least = {"whole": 5, "split": 5, "ladder": 3, "scale": 3}
     for part, rounds in least.items():
-        for name, results in report.measured(made, part).items():
+        for name, results in report.measured(books, part).items():
             assert len(results) >= rounds, name
-    assert len(made["results"]["limit"]) >= 5
-    assert report.measured(made, "scale").keys() == {
+    assert len(books["results"]["limit"]) >= 5
+    assert report.measured(books, "scale").keys() == {
         task.name.removeprefix("scale/")
         for task in tasks(Setting(threads=2), ("scale",))
     }
-    ladder = report.measured(made, "ladder")
+    ladder = report.measured(books, "ladder")
     assert list(ladder) == [name for name in WAYS if name in ladder]
     assert {STOCK, DEFAULT, FASTEST} <= set(ladder)
-    assert isinstance(report.report(made), str)
+    assert isinstance(report.report(books), str)
 
 
-def test_the_books_split_is_of_the_same_training():
+def test_the_books_split_is_of_the_same_training(books):
     """Its clock looks on; it must not be what takes the time."""
-    made = json.loads((BOOK / "studies" / "bench.json").read_text())
-    for way, runs in report.measured(made, "whole").items():
+    for way, runs in report.measured(books, "whole").items():
         epoch = report.column(runs, "seconds").median() / 10
-        assert report.split(made)["sum"][way] == pytest.approx(epoch, rel=0.3)
+        total = report.split(books)["sum"][way]
+        assert total == pytest.approx(epoch, rel=0.3)
 
 
-def test_the_books_ways_came_to_the_same_figures():
+def test_the_books_ways_came_to_the_same_figures(books):
     """To the three digits that the post prints, after ten epochs."""
-    made = json.loads((BOOK / "studies" / "bench.json").read_text())
     figures = {
         tuple(run["figures"])
-        for runs in report.measured(made, "whole").values()
+        for runs in report.measured(books, "whole").values()
         for run in runs
     }
     assert len(figures) == 1
+
+
+# What the chapter says in words of it
+
+
+def test_forward_and_backward_are_the_largest_part(books):
+    split = report.split(books)
+    for way in (STOCK, DEFAULT):
+        passes = split.loc[way, ["forward", "backward"]].sum()
+        assert passes > split["sum"][way] / 2
+    passes = split["forward"] + split["backward"]
+    assert passes[STOCK] > 1.2 * passes[DEFAULT]
+
+
+def test_the_package_evaluates_in_a_fraction_of_stocks_time(books):
+    for times in report.evaluation(books).values():
+        assert times.min() > 2
+
+
+def gains(books, way):
+    """The gain of a way over the one before it, in each round."""
+    ladder = report.measured(books, "ladder")
+    before, after = (
+        report.column(ladder[name], "seconds")
+        for name in (WAYS[way].before, way)
+    )
+    return report.ratio(before, after)
+
+
+def test_what_the_package_keeps_has_gained(books):
+    for way in ("data in memory", "freed memory kept", DEFAULT, FASTEST):
+        assert gains(books, way).median() > 1.02, way
+
+
+def test_a_gain_of_sgd_is_chance(books):
+    """Who takes away a part of an epoch gains no more than that part."""
+    split = report.split(books).loc[DEFAULT]
+    possible = 1 / (1 - split["step"] / split["sum"])
+    seeming = gains(books, "SGD, fused").median()
+    assert possible < seeming
+    for way in ("no DataLoader", "tested 2,000 at a time", "bfloat16"):
+        assert 1 / seeming < gains(books, way).median() < seeming, way
+
+
+def test_compiling_does_not_pay_back_its_start_up_in_ten_epochs(books):
+    runs = books["results"]
+    seconds, start_up = (
+        {
+            way: report.column(runs[f"ladder/{way}"], name).median()
+            for way in (DEFAULT, "compiled")
+        }
+        for name in ("seconds", "start_up")
+    )
+    saved = (seconds[DEFAULT] - seconds["compiled"]) / 2 * 10
+    assert start_up["compiled"] - start_up[DEFAULT] > saved
+
+
+def test_seeds_as_one_net_are_slower_than_a_process_a_core(books):
+    table = report.seeds_an_hour(books)["seeds an hour"]
+    rates = table.str.extract(r"(\d+) \[")[0].astype(float)
+    as_one = rates[rates.index.str.contains("one net")]
+    assert len(as_one) == 3
+    assert as_one.max() < rates[DEFAULT]
+
+
+def test_the_dots_lie_near_their_lines(books):
+    for what in ("batch", "share", "threads", "seeds"):
+        ours, line = report.scale(books, what), report.expected(books, what)
+        off = (ours / line)[[DEFAULT, FASTEST]].stack()
+        assert off.between(0.6, 1.6).all(), what

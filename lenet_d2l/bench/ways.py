@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor_config
 from torch.optim import SGD
 
 from .. import training
@@ -84,7 +85,11 @@ def tested_at_once(files: Files, batch_size: int) -> Loaders:
 
 
 def compiled() -> nn.Sequential:
-    """Return LeNet, to be compiled by PyTorch's inductor at its first use."""
+    """Return LeNet, to be compiled by PyTorch's inductor at its first use.
+
+    What an earlier compilation has left is not used.
+    """
+    inductor_config.force_disable_caches = True
     net = lenet()
     net.compile(dynamic=False)
     return net
@@ -102,7 +107,8 @@ def with_sgd(**options: Any) -> Callable[[], AbstractContextManager]:
 
 def in_bfloat16() -> AbstractContextManager:
     """Have PyTorch compute in 16 bits where it takes that for enough."""
-    return torch.autocast("cpu", torch.bfloat16)
+    # A cache would keep the weights as they were before the first step
+    return torch.autocast("cpu", torch.bfloat16, cache_enabled=False)
 
 
 @dataclass(frozen=True)
