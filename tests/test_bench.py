@@ -552,6 +552,8 @@ def gains(books, way):
 def test_what_the_package_keeps_has_gained(books):
     for way in ("data in memory", "freed memory kept", DEFAULT, FASTEST):
         assert gains(books, way).median() > 1.02, way
+    unclear = gains(books, "own train_ch6")
+    assert unclear.min() < 1 < unclear.max()
 
 
 def test_a_gain_of_sgd_is_chance(books):
