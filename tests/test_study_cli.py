@@ -256,8 +256,7 @@ def test_the_plain_command_names_the_others(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "usage: python -m lenet_d2l [-h]" in text
     assert (
-        "More commands, each with a --help of its own: predict, seeds, study"
-        in text
+        "each with a --help of its own: bench, predict, seeds, study" in text
     )
 
 
