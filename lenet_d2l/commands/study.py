@@ -131,12 +131,16 @@ def connect(command: Parser, address: str) -> tuple[Any, type[Exception]]:
     """
     try:
         from distributed import Client, KilledWorker
+        from distributed.comm import get_address_host_port
     except ImportError:
         command.error(
             "argument --cluster: Dask is missing; "
             "pip install 'lenet-d2l[cluster]'"
         )
     try:
+        # A Client that fails for this alone would, when it is collected as
+        # garbage, hold up for 20 s whatever thread that happens in
+        get_address_host_port(address)
         client = Client(address, timeout=10)
     except (OSError, TypeError, ValueError) as error:
         command.error(f"argument --cluster: {address}: {error}")
