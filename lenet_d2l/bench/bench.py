@@ -215,8 +215,8 @@ def digest() -> str:
     """Return a short digest of the package's code, which is measured."""
     package = Path(__file__).parents[1]
     code = sorted([*package.rglob("*.py"), *package.rglob("*.c")])
-    together = b"".join(file.read_bytes() for file in code)
-    return hashlib.sha256(together).hexdigest()[:12]
+    content = b"".join(file.read_bytes() for file in code)
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def run_bench(

@@ -12,7 +12,7 @@ import torch
 
 from ..counts import layer_counts
 from ..net import lenet
-from .bench import BEFORE
+from .bench import BEFORE, FEW_EPOCHS
 from .phases import PHASES, REST
 from .ways import STOCK, WAYS
 
@@ -130,7 +130,7 @@ def ladder(bench: Bench) -> pd.DataFrame:
     again, 1.00 is nothing.
     """
     results = measured(bench, "ladder")
-    epochs = min(2, bench["setting"]["num_epochs"])
+    epochs = min(FEW_EPOCHS, bench["setting"]["num_epochs"])
     lines = {}
     for way, rounds in results.items():
         seconds = column(rounds, "seconds") / epochs

@@ -86,6 +86,24 @@ def seed_range(text: str) -> range:
     return result
 
 
+def file_ending(suffix: str):
+    """Return a converter to a path that can be written, for argparse."""
+
+    def convert(text: str) -> Path:
+        file = Path(text)
+        if file.suffix != suffix:
+            raise argparse.ArgumentTypeError(
+                f"{file} does not end in {suffix}"
+            )
+        if not file.parent.is_dir():
+            raise argparse.ArgumentTypeError(
+                f"there is no folder {file.parent}"
+            )
+        return file
+
+    return convert
+
+
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Let ``parser`` take --data and --data-dir."""
     parser.add_argument(

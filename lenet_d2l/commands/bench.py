@@ -6,7 +6,7 @@ from pathlib import Path
 from ..bench.bench import PARTS, BenchFileError, Setting, run_bench
 from ..bench.report import report
 from ..data import READERS
-from .arguments import Parser, device_here, whole_number
+from .arguments import Parser, device_here, file_ending, whole_number
 
 
 def bench(arguments: list[str]) -> int:
@@ -22,7 +22,7 @@ def bench(arguments: list[str]) -> int:
     add = command.add_argument
     add(
         "--out",
-        type=Path,
+        type=file_ending(".json"),
         required=True,
         metavar="FILE",
         help="the JSON of all measurements, with versions and processor",
@@ -72,10 +72,6 @@ def bench(arguments: list[str]) -> int:
         "fetched once and cached)",
     )
     args = command.parse_args(arguments)
-    if args.out.suffix != ".json":
-        command.error(f"argument --out: {args.out} does not end in .json")
-    if not args.out.parent.is_dir():
-        command.error(f"argument --out: there is no folder {args.out.parent}")
     try:
         READERS["fashion-mnist"](args.data_dir)
     except NotADirectoryError as error:

@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from joblib import parallel_config
@@ -13,6 +12,7 @@ from .arguments import (
     Parser,
     add_data,
     device_here,
+    file_ending,
     seed_range,
     whole_number,
 )
@@ -36,7 +36,7 @@ def parser(command: str, description: str) -> Parser:
     )
     add(
         "--out",
-        type=Path,
+        type=file_ending(".csv"),
         required=True,
         metavar="FILE",
         help="the CSV; a JSON beside it keeps versions, device and settings",
@@ -84,10 +84,6 @@ def study(arguments: list[str]) -> int:
 def run(command: Parser, study: Study, arguments: list[str]) -> int:
     """Do ``study`` as the command line says; return the exit code."""
     args = command.parse_args(arguments)
-    if args.out.suffix != ".csv":
-        command.error(f"argument --out: {args.out} does not end in .csv")
-    if not args.out.parent.is_dir():
-        command.error(f"argument --out: there is no folder {args.out.parent}")
     try:
         READERS[args.data](args.data_dir)  # Once, before the workers do
     except NotADirectoryError as error:
