@@ -2,8 +2,9 @@
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 
@@ -102,6 +103,19 @@ def file_ending(suffix: str):
         return file
 
     return convert
+
+
+def read_data(command: Parser, read: Callable, *arguments: Any) -> Any:
+    """Return ``read(*arguments)``; end ``command`` where the data is not had.
+
+    With exit code 2 where --data-dir is no folder, else with 1.
+    """
+    try:
+        return read(*arguments)
+    except NotADirectoryError as error:
+        command.error(f"argument --data-dir: {error}")
+    except FileNotFoundError as error:
+        command.exit(1, f"{error}\n")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 from ..bench.bench import PARTS, BenchFileError, Setting, run_bench
 from ..bench.report import report
 from ..data import READERS
-from .arguments import Parser, device_here, file_ending, whole_number
+from .arguments import (
+    Parser,
+    device_here,
+    file_ending,
+    read_data,
+    whole_number,
+)
 
 
 def bench(arguments: list[str]) -> int:
@@ -72,13 +78,8 @@ def bench(arguments: list[str]) -> int:
         "fetched once and cached)",
     )
     args = command.parse_args(arguments)
-    try:
-        READERS["fashion-mnist"](args.data_dir)
-    except NotADirectoryError as error:
-        command.error(f"argument --data-dir: {error}")
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
+    # Once, before the processes do
+    read_data(command, READERS["fashion-mnist"], args.data_dir)
     try:
         result = run_bench(
             args.out,

@@ -13,6 +13,7 @@ from .arguments import (
     add_data,
     device_here,
     file_ending,
+    read_data,
     seed_range,
     whole_number,
 )
@@ -84,13 +85,8 @@ def study(arguments: list[str]) -> int:
 def run(command: Parser, study: Study, arguments: list[str]) -> int:
     """Do ``study`` as the command line says; return the exit code."""
     args = command.parse_args(arguments)
-    try:
-        READERS[args.data](args.data_dir)  # Once, before the workers do
-    except NotADirectoryError as error:
-        command.error(f"argument --data-dir: {error}")
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
+    # Once, before the workers do
+    read_data(command, READERS[args.data], args.data_dir)
     with ExitStack() as stack:
         failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
         if args.cluster is not None:

@@ -23,6 +23,7 @@ from .arguments import (
     add_data,
     device_here,
     learning_rate,
+    read_data,
     whole_number,
 )
 
@@ -160,15 +161,9 @@ def main(arguments: list[str]) -> int:
             net = FusedLeNet(net)
         except RuntimeError as error:
             command.error(f"argument --fused: {error}")
-    try:
-        train_iter, test_iter = LOADERS[args.data](
-            args.batch_size, args.data_dir
-        )
-    except NotADirectoryError as error:
-        command.error(f"argument --data-dir: {error}")
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 1
+    train_iter, test_iter = read_data(
+        command, LOADERS[args.data], args.batch_size, args.data_dir
+    )
 
     if args.weights:
         net.to(args.device)
