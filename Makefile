@@ -48,7 +48,7 @@ execute: $(READY) ## Run the notebooks and store their outputs and the run
 			--ExecutePreprocessor.record_timing=False --coalesce-streams \
 			$$chapter || exit 1; \
 		if [ $$chapter = $(TRAINING) ]; then \
-			cp -r book/runs/latest/. book/runs/published/ || exit 1; fi; \
+			cp -r book/runs/latest/. lenet_d2l/results/published/ || exit 1; fi; \
 	done
 
 serve: book ## Build, then serve the book on localhost, port 8000

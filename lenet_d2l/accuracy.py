@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from .mended_d2l import d2l
+from ._d2l import d2l
 
 
 def evaluate_accuracy_gpu(

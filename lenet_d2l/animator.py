@@ -13,8 +13,8 @@ from IPython.display import display
 from matplotlib.animation import PillowWriter
 from matplotlib.backends import BackendFilter, backend_registry
 
-from .atomic import replacing
-from .mended_d2l import d2l
+from ._atomic import replacing
+from ._d2l import d2l
 
 STILL, MOVING = (".png", ".svg", ".pdf"), (".gif", ".webp")
 

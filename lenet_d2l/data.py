@@ -16,9 +16,9 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from .fashion_mnist import read_fashion_mnist
-from .idx_files import Files
-from .mnist import read_mnist
+from .datasets.fashion_mnist import read_fashion_mnist
+from .datasets.idx_files import Files
+from .datasets.mnist import read_mnist
 
 
 def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from ._d2l import d2l
 from .accuracy import evaluate_accuracy_gpu
 from .animator import Animator
-from .memory import keep_freed_memory
-from .mended_d2l import d2l
 from .net import init_weights
+from .speed.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)

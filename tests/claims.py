@@ -21,10 +21,11 @@ import nbformat
 import pandas as pd
 import torch
 
-from lenet_d2l import PaperInput, layer_shapes, lenet, post
-from lenet_d2l.bands import BAD, last_epoch
-from lenet_d2l.bitmaps import BITMAPS
-from lenet_d2l.d2l_repeats import ENGLISH
+from lenet_d2l import PaperInput, layer_shapes, lenet
+from lenet_d2l.paper.lenet5 import BITMAPS
+from lenet_d2l.results import post
+from lenet_d2l.results.bands import BAD, last_epoch
+from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.studies.lenet5 import PLAIN_SGD, J
 from lenet_d2l.studies.seconds import TIMED
 

@@ -18,10 +18,10 @@ CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 TRAINS = "nbval-ignore-output"
 
 PUBLISHED = """
-from lenet_d2l.runs import load_run
+from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.training import training_curves
 
-records, settings = load_run("runs/published")
+records, settings = load_run(PUBLISHED)
 seed, lr, batch_size = (settings[k] for k in ("seed", "lr", "batch_size"))
 net = lenet()
 print("training on", records[0].device)

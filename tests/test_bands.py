@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lenet_d2l.bands import (
+from lenet_d2l.results.bands import (
     BAD,
     TAIL,
     Band,
@@ -17,8 +17,8 @@ from lenet_d2l.bands import (
     false_alarm_rate,
     figures,
 )
-from lenet_d2l.d2l_repeats import CHINESE, ENGLISH
-from lenet_d2l.post import LOG
+from lenet_d2l.results.post import LOG
+from lenet_d2l.results.repeats import CHINESE, ENGLISH
 
 AT_CHANCE = dict.fromkeys(BAD, 0.1) | {"train_loss": math.log(10)}
 

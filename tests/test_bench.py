@@ -13,11 +13,11 @@ from conftest import BOOK
 from torch import nn
 
 from lenet_d2l import d2l, lenet, minibatches, training
-from lenet_d2l.bench import bench, measure, phases, report
-from lenet_d2l.bench.bench import PARTS, Setting, Task, run_bench, tasks
-from lenet_d2l.bench.phases import PHASES, PhaseClock
-from lenet_d2l.bench.ways import DEFAULT, FASTEST, STOCK, WAYS, available
-from lenet_d2l.fashion_mnist import read_fashion_mnist
+from lenet_d2l.datasets.fashion_mnist import read_fashion_mnist
+from lenet_d2l.speed import bench, measure, phases, report
+from lenet_d2l.speed.bench import PARTS, Setting, Task, run_bench, tasks
+from lenet_d2l.speed.phases import PHASES, PhaseClock
+from lenet_d2l.speed.ways import DEFAULT, FASTEST, STOCK, WAYS, available
 
 
 @pytest.fixture(scope="module")

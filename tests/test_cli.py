@@ -11,8 +11,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import lenet_d2l.commands.train as cli
-from lenet_d2l import d2l, fashion_mnist, lenet, train_ch6
-from lenet_d2l.runs import load_run, load_weights, save_run
+from lenet_d2l import d2l, lenet, train_ch6
+from lenet_d2l.datasets import fashion_mnist
+from lenet_d2l.results.runs import load_run, load_weights, save_run
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from lenet_d2l import d2l, load_data_fashion_mnist
-from lenet_d2l.fashion_mnist import FASHION_MNIST, read_fashion_mnist
+from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST, read_fashion_mnist
 
 
 def lay_out_as_torchvision(root):

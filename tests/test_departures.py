@@ -11,11 +11,11 @@ from scipy import stats
 from torch import nn
 
 from lenet_d2l import init_weights, layer_counts, lenet, lenet5_1998
-from lenet_d2l.bands import last_epoch
+from lenet_d2l.results.bands import last_epoch
 from lenet_d2l.studies import Recipe, Study
 from lenet_d2l.studies.departures import DEPARTURES, TABLE, departed
+from lenet_d2l.studies.runner import run_study
 from lenet_d2l.studies.seconds import SecondsRow, seconds_an_epoch
-from lenet_d2l.studies.study import run_study
 
 IMAGE = torch.zeros(1, 1, 28, 28)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lenet_d2l import fashion_mnist
-from lenet_d2l.fashion_mnist import (
+from lenet_d2l.datasets import fashion_mnist
+from lenet_d2l.datasets.fashion_mnist import (
     FASHION_MNIST,
     read_fashion_mnist,
     run_with_progress,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lenet_d2l import data, layer_shapes, load_data_fashion_mnist
-from lenet_d2l.fashion_mnist import read_fashion_mnist
+from lenet_d2l.datasets.fashion_mnist import read_fashion_mnist
 from lenet_d2l.studies import Recipe, train_recipe
 from lenet_d2l.studies.faults import FAULTS
 

@@ -10,13 +10,13 @@ from torch import nn
 from lenet_d2l import (
     FusedLeNet,
     evaluate_accuracy_gpu,
-    fused,
     init_weights,
     lenet,
     train_ch6,
     train_epoch,
 )
-from lenet_d2l.runs import load_weights, save_run
+from lenet_d2l.results.runs import load_weights, save_run
+from lenet_d2l.speed import fused
 
 
 @pytest.fixture

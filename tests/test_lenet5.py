@@ -20,8 +20,7 @@ from lenet_d2l import (
     lenet5_1998,
     mean_square,
 )
-from lenet_d2l.bitmaps import BITMAPS
-from lenet_d2l.lenet5 import C3_TABLE
+from lenet_d2l.paper.lenet5 import BITMAPS, C3_TABLE
 
 # LeCun et al. 1998, section II.B: parameters, connections, size of a map
 PAPER = {

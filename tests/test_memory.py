@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from lenet_d2l.memory import keep_freed_memory
+from lenet_d2l.speed.memory import keep_freed_memory
 
 # How many pages the system hands out in ten steps: the fewest and the most of
 # some tries, as a heap grows at first, and now and then it is kept by chance
 PAGES = """
 import resource, torch
 from lenet_d2l import lenet
-from lenet_d2l.memory import keep_freed_memory
+from lenet_d2l.speed.memory import keep_freed_memory
 {call}
 net, X = lenet(), torch.rand(256, 1, 28, 28)
 def pages():

@@ -15,10 +15,15 @@ from conftest import BOOK, CHAPTERS, each_chapter
 
 import lenet_d2l
 from lenet_d2l import evaluate_accuracy_gpu, lenet
-from lenet_d2l.bands import bands, figures
-from lenet_d2l.runs import RECORDS, WEIGHTS, load_run, load_weights
+from lenet_d2l.results.bands import bands, figures
+from lenet_d2l.results.runs import (
+    PUBLISHED,
+    RECORDS,
+    WEIGHTS,
+    load_run,
+    load_weights,
+)
 
-PUBLISHED = BOOK / "runs" / "published"
 MACHINE_PATH = re.compile(r"/(?:work|root|tmp|home)/[\w.-]+|\b[A-Z]:\\")
 MARK = "  #@save"
 

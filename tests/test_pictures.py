@@ -6,7 +6,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from lenet_d2l import read_picture
-from lenet_d2l.pictures import SHARPEN, open_picture
+from lenet_d2l.datasets.pictures import SHARPEN, open_picture
 
 
 @pytest.fixture

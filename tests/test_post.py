@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from lenet_d2l.d2l_repeats import CHINESE, ENGLISH
-from lenet_d2l.post import LOG, seconds_per_epoch, seconds_so_far
+from lenet_d2l.results.post import LOG, seconds_per_epoch, seconds_so_far
+from lenet_d2l.results.repeats import CHINESE, ENGLISH
 
 SO_FAR = [3.437, 4.302, 5.181, 6.026, 6.870]
 SO_FAR += [7.752, 8.620, 9.489, 10.374, 11.224]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from lenet_d2l import d2l, lenet
 from lenet_d2l.commands import predict as cli
-from lenet_d2l.runs import load_weights, save_run
+from lenet_d2l.results.runs import load_weights, save_run
 
 LABELS = d2l.get_fashion_mnist_labels(range(10))
 

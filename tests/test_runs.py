@@ -5,8 +5,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from lenet_d2l import EpochRecord, lenet, runs
-from lenet_d2l.runs import load_run, load_weights, save_run
+from lenet_d2l import EpochRecord, lenet
+from lenet_d2l.results import runs
+from lenet_d2l.results.runs import load_run, load_weights, save_run
 
 RECORDS = [
     EpochRecord(0, 2.317, 0.102, 0.1, 3.437, 0.25, 60_000, "cpu"),

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from lenet_d2l.post import LOG
-from lenet_d2l.spread import Place, places, verdict
+from lenet_d2l.results.post import LOG
+from lenet_d2l.results.spread import Place, places, verdict
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from conftest import STUDIES as FOLDER
 
 from lenet_d2l.studies import SEEDS, STUDIES, EpochRow, Study
-from lenet_d2l.studies.study import run_study, whole_runs
+from lenet_d2l.studies.runner import run_study, whole_runs
 
 ALL = {"seeds": SEEDS} | STUDIES
 

@@ -18,7 +18,7 @@ from lenet_d2l import (
     train_epoch,
     training,
 )
-from lenet_d2l.post import LOG
+from lenet_d2l.results.post import LOG
 
 
 def step(weights, loss, lr=0.9):

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from ..bench.bench import PARTS, BenchFileError, Setting, run_bench
-from ..bench.report import report
 from ..data import READERS
+from ..speed.bench import PARTS, BenchFileError, Setting, run_bench
+from ..speed.report import report
 from .arguments import (
     Parser,
     device_here,

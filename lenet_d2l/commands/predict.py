@@ -6,14 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..mended_d2l import d2l
+from .._d2l import d2l
+from ..datasets.pictures import read_picture
 from ..net import lenet
-from ..pictures import read_picture
-from ..runs import WEIGHTS, load_weights
+from ..results.runs import PUBLISHED as PUBLISHED_RUN
+from ..results.runs import WEIGHTS, load_weights
 from .arguments import Parser, device_here
 
 BLOCKS, ASCII = " ░▒▓█", " .:-=+*#%@"  # From black to white
-PUBLISHED = Path(__file__).parents[2] / "book/runs/published" / WEIGHTS
+PUBLISHED = PUBLISHED_RUN / WEIGHTS
 
 
 def parser() -> Parser:

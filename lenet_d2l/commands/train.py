@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from .. import EpochRecord, FusedLeNet, lenet, train_ch6
+from .._d2l import d2l
 from ..accuracy import evaluate_accuracy_gpu
 from ..data import LOADERS
-from ..mended_d2l import d2l
-from ..runs import RECORDS, load_weights, save_run
+from ..results.runs import RECORDS, load_weights, save_run
 from ..training import training_curves
 from .arguments import (
     Parser,

@@ -1,15 +1,15 @@
 """Studies of many runs: what they train, and how they are run and kept."""
 
-from ..fused import fused_lenet
+from ..speed.fused import fused_lenet
 from .baselines import BASELINES
 from .departures import DEPARTURES
 from .faults import FAULTS
 from .lenet5 import LENET5
 from .plateau import EVERY, STEPS, StepRow, gradient_norms
 from .recipes import EpochRow, Recipe, train_recipe
+from .runner import Study, StudyFileError, run_study
 from .seconds import SecondsRow, seconds_an_epoch
 from .steadier import STEADIER
-from .study import Study, StudyFileError, run_study
 
 POST = {"post": Recipe()}
 

@@ -16,7 +16,8 @@ from torch import nn
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import PolynomialLR
 
-from ..lenet5 import (
+from ..net import Reshape
+from ..paper.lenet5 import (
     C3_TABLE,
     RBF,
     PaperInput,
@@ -25,7 +26,6 @@ from ..lenet5 import (
     Subsampling,
     init_lenet5,
 )
-from ..net import Reshape
 from .baselines import as_made
 from .recipes import Recipe
 

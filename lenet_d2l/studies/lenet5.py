@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from ..lenet5 import discriminative_map, lenet5_1998, mean_square
+from ..paper.lenet5 import discriminative_map, lenet5_1998, mean_square
 from .baselines import as_made
 from .departures import falling
 from .recipes import Recipe

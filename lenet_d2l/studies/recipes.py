@@ -17,8 +17,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from ..accuracy import evaluate_accuracy_gpu
-from ..memory import keep_freed_memory
 from ..net import init_weights, lenet
+from ..speed.memory import keep_freed_memory
 from ..training import train_epoch
 
 # Minibatches of training and test, as load_data_fashion_mnist gives them

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from ..counts import layer_counts
 from ..net import lenet
+from ..paper.counts import layer_counts
 from .bench import BEFORE, FEW_EPOCHS
 from .phases import PHASES, REST
 from .ways import STOCK, WAYS

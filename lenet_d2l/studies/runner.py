@@ -23,9 +23,9 @@ import torch
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 
-from ..atomic import replacing
+from .._atomic import replacing
 from ..data import LOADERS
-from ..runs import environment
+from ..results.runs import environment
 from .recipes import EpochRow, Recipe, train_recipe
 
 # Torch's random numbers are one sequence a process. Two runs in two threads

@@ -30,7 +30,7 @@ from traitlets.config import Config
 from .. import training
 from ..accuracy import evaluate_accuracy_gpu
 from ..data import minibatches
-from ..idx_files import Files
+from ..datasets.idx_files import Files
 from ..net import init_weights, lenet
 from ..training import synchronize, train_epoch
 from .phases import PHASES, REST, PhaseClock

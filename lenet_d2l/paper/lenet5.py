@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .bitmaps import BITMAPS
-
 # Which maps of S2 each of the 16 maps of C3 sees: the paper's table I
 C3_TABLE = (
     *[(0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)],
@@ -20,6 +18,45 @@ C3_TABLE = (
     *[(0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)],
     (0, 1, 2, 3, 4, 5),
 )
+
+# The ten 7x12 bitmaps with which the output layer compares F6. The paper's
+# section II.B says that each is a stylised image of its character, drawn by
+# hand on 7x12 pixels of -1 and +1, and shows them in its figure 3. These are
+# drawn anew from that description: the pixels are ours, not the paper's.
+DRAWN = """
+ ..###..  ...##..  .#####.  .#####.  ....##.
+ .##.##.  ..###..  ##...##  ##...##  ...###.
+ ##...##  .####..  ##...##  ##...##  ..####.
+ ##...##  ...##..  .....##  .....##  ..#.##.
+ ##...##  ...##..  .....##  .....##  .##.##.
+ ##...##  ...##..  ....##.  ..####.  .#..##.
+ ##...##  ...##..  ...##..  ..####.  ##..##.
+ ##...##  ...##..  ..##...  .....##  ##..##.
+ ##...##  ...##..  .##....  .....##  #######
+ ##...##  ...##..  ##.....  ##...##  #######
+ .##.##.  ...##..  ##.....  ##...##  ....##.
+ ..###..  .######  #######  .#####.  ....##.
+
+ #######  ..####.  #######  .#####.  .#####.
+ ##.....  .##..##  #######  ##...##  ##...##
+ ##.....  ##.....  .....##  ##...##  ##...##
+ ##.....  ##.....  .....##  ##...##  ##...##
+ ######.  ##.....  ....##.  .##.##.  ##...##
+ .#...##  ######.  ....##.  ..###..  ##..###
+ .....##  ###..##  ...##..  .##.##.  .######
+ .....##  ##...##  ...##..  ##...##  .....##
+ .....##  ##...##  ..##...  ##...##  .....##
+ ##...##  ##...##  ..##...  ##...##  .....##
+ ##...##  ##...##  ..##...  ##...##  ##..##.
+ .#####.  .#####.  ..##...  .#####.  .####..
+"""
+
+# Ten bitmaps, by digit, of 12 rows of 7 pixels: +1 drawn, -1 not
+BITMAPS = [
+    [[1 if pixel == "#" else -1 for pixel in row] for row in rows]
+    for five in DRAWN.strip().split("\n\n")
+    for rows in zip(*(line.split() for line in five.splitlines()))
+]
 
 
 class PaperInput(nn.Module):

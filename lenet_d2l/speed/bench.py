@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from ..atomic import replacing
+from .._atomic import replacing
 from ..data import READERS
-from ..idx_files import Files
-from ..runs import environment
+from ..datasets.idx_files import Files
+from ..results.runs import environment
 from . import measure
 from .ways import DEFAULT, FASTEST, STOCK, available
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .net import lenet
+from ..net import lenet
 
 SOURCE = Path(__file__).with_suffix(".c")
 SHAPES = [(6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,)]  # Both convolutions

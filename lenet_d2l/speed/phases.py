@@ -16,8 +16,8 @@ from torch.optim.optimizer import Optimizer
 from torch.utils.data import DataLoader
 
 from .. import training
+from .._d2l import d2l
 from ..animator import Animator
-from ..mended_d2l import d2l
 
 PHASES = ("data", "forward", "backward", "step", "evaluation", "drawing")
 REST = "rest"  # Metrics, Python

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 from dataclasses import asdict
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +18,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from .atomic import replacing
-from .training import EpochRecord
+from .._atomic import replacing
+from ..training import EpochRecord
 
 RECORDS, WEIGHTS = "records.json", "weights.safetensors"
+
+# The run that the book shows
+PUBLISHED = Path(str(resources.files(__package__))) / "published"
 
 
 class Run(NamedTuple):

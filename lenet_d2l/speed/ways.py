@@ -21,12 +21,12 @@ from torch._inductor import config as inductor_config
 from torch.optim import SGD
 
 from .. import training
+from .._d2l import d2l
 from ..data import minibatches
-from ..fused import fused_lenet
-from ..idx_files import Files
-from ..mended_d2l import d2l
+from ..datasets.idx_files import Files
 from ..net import lenet
 from ..studies.recipes import Loaders
+from .fused import fused_lenet
 
 
 def d2ls_minibatches(files: Files, batch_size: int) -> Loaders:

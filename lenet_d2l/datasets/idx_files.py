@@ -20,7 +20,7 @@ from pathlib import Path
 import platformdirs
 import torchvision
 
-from .atomic import replacing
+from .._atomic import replacing
 
 Files = dict[str, bytes]
 

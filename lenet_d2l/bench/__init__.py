@@ -1,1 +1,0 @@
-"""The bench: what a training costs, where the time goes, how it grows."""

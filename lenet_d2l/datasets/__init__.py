@@ -1,0 +1,1 @@
+"""Data sets: where their files come from, and pictures of your own."""

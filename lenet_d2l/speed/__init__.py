@@ -1,0 +1,1 @@
+"""How fast a training is: code that makes it fast, and its benchmark."""
