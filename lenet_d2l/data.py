@@ -1,24 +1,29 @@
-"""Fashion-MNIST, or MNIST, as minibatches, from tensors held in memory.
+"""Fashion-MNIST, or MNIST, as minibatches from tensors held in memory.
 
 Source: chapter 3 of the book; the post's section 2; d2l, section 3.5.
 """
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import (
-    BatchSampler,
     DataLoader,
     RandomSampler,
+    Sampler,
     SequentialSampler,
     TensorDataset,
 )
 
 from .datasets.fashion_mnist import read_fashion_mnist
-from .datasets.idx_files import Files
+from .datasets.idx_files import HEADER, Files
 from .datasets.mnist import read_mnist
+
+# Minibatches of training and test, as load_data_fashion_mnist returns them
+Loaders = tuple[Any, Any]
 
 
 def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
@@ -26,24 +31,40 @@ def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
 
     Images are float32 in [0, 1], shape (N, 1, 28, 28), with the very bits
     that torchvision's ``ToTensor`` gives; labels are int64, shape (N,).
-    The files are in the IDX format: a header of 16 bytes before the images,
-    of 8 before the labels, then one byte a pixel or label.
     """
-    images = np.frombuffer(
-        files[f"{part}-images-idx3-ubyte"], np.uint8, offset=16
-    )
-    labels = np.frombuffer(
-        files[f"{part}-labels-idx1-ubyte"], np.uint8, offset=8
+    images, labels = (
+        np.frombuffer(files[f"{part}-{kind}"], np.uint8, offset=offset)
+        for kind, offset in HEADER.items()
     )
     X = torch.from_numpy(images.reshape(-1, 28, 28, 1).astype(np.float32))
-    # Told that the channel comes last, convolutions of a CPU are faster
+    # A CPU's convolutions are faster if told that the channel comes last
     X = X.div_(255).permute(0, 3, 1, 2)
     return X, torch.from_numpy(labels.astype(np.int64))
 
 
-def minibatches(
-    files: Files, batch_size: int
-) -> tuple[DataLoader, DataLoader]:
+class IndexBatches(Sampler[Tensor]):
+    """The indices that ``sampler`` draws, as tensors of ``batch_size``.
+
+    PyTorch's own BatchSampler gives lists, whose numbers are handled one by
+    one: on a fast machine that costs more than fetching the images.
+    """
+
+    def __init__(self, sampler: Sampler[int], batch_size: int):
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(
+                f"batch_size must be a positive whole number, "
+                f"not {batch_size!r}"
+            )
+        self.sampler, self.batch_size = sampler, batch_size
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(torch.tensor(list(self.sampler)).split(self.batch_size))
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self.batch_size)  # Rounded up
+
+
+def minibatches(files: Files, batch_size: int) -> Loaders:
     """Return the minibatches of training and of test.
 
     ``files`` are the four of a data set, by their names.
@@ -60,7 +81,7 @@ def minibatches(
     def load(part, sampler):
         dataset = TensorDataset(*as_tensors(files, part))
         # One index of the dataset for a whole minibatch, not one an image
-        batches = BatchSampler(sampler(dataset), batch_size, drop_last=False)
+        batches = IndexBatches(sampler(dataset), batch_size)
         return DataLoader(dataset, batch_size=None, sampler=batches)
 
     return load("train", RandomSampler), load("t10k", SequentialSampler)
@@ -68,38 +89,30 @@ def minibatches(
 
 def load_data_fashion_mnist(
     batch_size: int, data_dir: str | os.PathLike[str] | None = None
-) -> tuple[DataLoader, DataLoader]:
+) -> Loaders:
     """Return the ``minibatches`` of Fashion-MNIST: train, test.
 
     For the same seed they are bit for bit those of d2l's loader.
     ``data_dir`` names a folder with the four files; without it they are
-    found or fetched (``lenet_d2l.fashion_mnist`` says where).
+    found or fetched (``datasets.fashion_mnist`` says where).
 
     Raises:
         ValueError: ``batch_size`` is not a positive whole number.
-        NotADirectoryError, FileNotFoundError: the data cannot be had.
+        NotADirectoryError, FileNotFoundError: the data cannot be found.
     """
     return minibatches(read_fashion_mnist(data_dir), batch_size)
 
 
 def load_data_mnist(
     batch_size: int, data_dir: str | os.PathLike[str] | None = None
-) -> tuple[DataLoader, DataLoader]:
+) -> Loaders:
     """Return the ``minibatches`` of MNIST: train, test.
 
     ``data_dir`` names a folder with the four files; without it they are
-    found or fetched (``lenet_d2l.mnist`` says where).
+    found or fetched (``datasets.mnist`` says where).
 
     Raises:
         ValueError: ``batch_size`` is not a positive whole number.
-        NotADirectoryError, FileNotFoundError: the data cannot be had.
+        NotADirectoryError, FileNotFoundError: the data cannot be found.
     """
     return minibatches(read_mnist(data_dir), batch_size)
-
-
-# By the name that the command line has for the data
-READERS = {"fashion-mnist": read_fashion_mnist, "mnist": read_mnist}
-LOADERS = {
-    "fashion-mnist": load_data_fashion_mnist,
-    "mnist": load_data_mnist,
-}
