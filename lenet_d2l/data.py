@@ -116,3 +116,11 @@ def load_data_mnist(
         NotADirectoryError, FileNotFoundError: the data cannot be found.
     """
     return minibatches(read_mnist(data_dir), batch_size)
+
+
+# By the names that the command line has for them
+READERS = {"fashion-mnist": read_fashion_mnist, "mnist": read_mnist}
+LOADERS = {
+    "fashion-mnist": load_data_fashion_mnist,
+    "mnist": load_data_mnist,
+}

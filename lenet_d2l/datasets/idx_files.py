@@ -18,11 +18,14 @@ from http.client import HTTPException
 from pathlib import Path
 
 import platformdirs
-import torchvision
 
 from .._atomic import replacing
 
 Files = dict[str, bytes]
+
+# Bytes before the pixels or labels, of which each is then a byte: 4 that name
+# the format, 4 for each size (examples, then rows and columns of an image)
+HEADER = {"images-idx3-ubyte": 16, "labels-idx1-ubyte": 8}
 
 
 class DamagedFileError(ValueError):
@@ -134,6 +137,8 @@ class IdxFiles:
 
     def download(self, scratch: Path) -> Path:
         """Have torchvision download the files from its mirrors."""
+        import torchvision  # Slow to import, and seldom needed
+
         print(f"{self.title}: trying torchvision's mirrors", file=sys.stderr)
         dataset = getattr(torchvision.datasets, self.torchvision_name)
         dataset(root=str(scratch), download=True)
