@@ -23,5 +23,6 @@ from .paper.lenet5 import lenet5_1998 as lenet5_1998
 from .paper.lenet5 import mean_square as mean_square
 from .speed.fused import FusedLeNet as FusedLeNet
 from .training import EpochRecord as EpochRecord
+from .training import train_and_test as train_and_test
 from .training import train_ch6 as train_ch6
 from .training import train_epoch as train_epoch

@@ -4,8 +4,10 @@ Source: chapter 5 of the book; the post's sections 2 and 3; d2l, section 3.6.
 """
 
 import os
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from IPython import get_ipython
@@ -13,27 +15,27 @@ from IPython.display import display
 from matplotlib.animation import PillowWriter
 from matplotlib.backends import BackendFilter, backend_registry
 
-from ._atomic import replacing
 from ._d2l import d2l
 
+Point = tuple[float, float]
 STILL, MOVING = (".png", ".svg", ".pdf"), (".gif", ".webp")
 
 
 class Animator(d2l.Animator):
     """Plot growing curves, drawn in place wherever the code runs.
 
-    Takes the arguments of ``d2l.Animator`` and is fed as it is,
-    ``animator.add(x, (y1, y2, y3))`` with ``None`` where a curve gets no
-    point. d2l's clears the whole output of a notebook's cell at each step
-    and shows nothing outside notebooks. This one updates its figure alone;
-    in a script it draws in a window that grows with the curves, in PyCharm
-    in its plot view, and without any screen ``save`` keeps the picture.
+    It takes the arguments of ``d2l.Animator`` and points in the same way,
+    ``animator.add(x, (y1, y2, y3))`` with ``None`` for a curve that gets no
+    point. d2l's Animator clears the whole output of a notebook's cell at
+    each step and shows nothing outside notebooks. This one updates only its
+    figure. In a script it draws in a window, in PyCharm in the plot view;
+    without a screen, ``save`` keeps the picture.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.fig.set_layout_engine("constrained")  # Else labels are cut off
-        self.frames = []  # All points of all curves, one frame an `add`
+        self.frames: list[list] = []  # Points by curve, one frame per `add`
         self.window = self.fig.canvas.required_interactive_framework
         self.handle = None
         if hasattr(get_ipython(), "kernel"):
@@ -43,7 +45,7 @@ class Animator(d2l.Animator):
         elif self.window:
             plt.show(block=False)
 
-    def add(self, x, y):
+    def add(self, x: Any, y: Any) -> None:
         """Add one point to each curve (or ``None``) and draw them all."""
         ys = y if hasattr(y, "__len__") else [y]
         xs = x if hasattr(x, "__len__") else [x] * len(ys)
@@ -60,20 +62,23 @@ class Animator(d2l.Animator):
         elif self.window:
             self.fig.canvas.draw_idle()
             self.fig.canvas.flush_events()
+        # The first drawing has found room for all labels; to look for it
+        # again would take a third of every drawing
+        self.fig.set_layout_engine("none")
 
-    def draw(self, curves):
-        """Draw ``curves``, each a tuple of points (x, y)."""
+    def draw(self, curves: Sequence[Sequence[Point]]) -> None:
+        """Draw ``curves``, each a sequence of points (x, y)."""
         self.axes[0].cla()
         for points, fmt in zip(curves, cycle(self.fmts)):
             x, y = zip(*points) if points else ((), ())
             self.axes[0].plot(x, y, fmt)
         self.config_axes()
 
-    def show(self):
+    def show(self) -> None:
         """Show the finished curves, or say that there is no screen.
 
-        To be called once nothing more is added. A notebook and a window have
-        the curves already; PyCharm's plot view gets them now.
+        Call it after the last ``add``. A notebook and a window have the
+        curves already; PyCharm's plot view gets them now.
         """
         if self.handle or self.window:
             return
@@ -92,10 +97,10 @@ class Animator(d2l.Animator):
         """Write the curves to ``path``, as a picture or as a film.
 
         The suffix says which: .png, .svg or .pdf for the last state; .gif
-        or .webp for one frame an ``add``, ``fps`` of them a second.
+        or .webp for one frame per ``add``, ``fps`` frames a second.
 
         Raises:
-            ValueError: another suffix, or nothing has been added yet.
+            ValueError: the suffix is another, or nothing was added yet.
         """
         path = Path(path)
         if path.suffix not in STILL + MOVING:
@@ -105,14 +110,14 @@ class Animator(d2l.Animator):
             )
         if not self.frames:
             raise ValueError("nothing to save: no point has been added yet")
-        with replacing(path) as scratch:
-            if path.suffix in STILL:
-                self.fig.savefig(scratch)
-            else:
-                self.film(scratch, fps)
+        self.fig.set_layout_engine("constrained")
+        if path.suffix in STILL:
+            self.fig.savefig(path)
+        else:
+            self.film(path, fps)
 
     def film(self, file: Path, fps: int) -> None:
-        """Write a film with one frame an ``add`` to ``file``."""
+        """Write a film with one frame per ``add`` to ``file``."""
         # Not a FuncAnimation: it starts anew when its figure is next drawn
         writer = PillowWriter(fps)
         writer.setup(self.fig, file)

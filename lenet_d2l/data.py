@@ -45,8 +45,7 @@ def as_tensors(files: Files, part: str) -> tuple[Tensor, Tensor]:
 class IndexBatches(Sampler[Tensor]):
     """The indices that ``sampler`` draws, as tensors of ``batch_size``.
 
-    PyTorch's own BatchSampler gives lists, whose numbers are handled one by
-    one: on a fast machine that costs more than fetching the images.
+    PyTorch's BatchSampler gives lists, which take longer to index with.
     """
 
     def __init__(self, sampler: Sampler[int], batch_size: int):
@@ -58,13 +57,15 @@ class IndexBatches(Sampler[Tensor]):
         self.sampler, self.batch_size = sampler, batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(torch.tensor(list(self.sampler)).split(self.batch_size))
+        yield from torch.tensor(list(self.sampler)).split(self.batch_size)
 
     def __len__(self) -> int:
         return -(-len(self.sampler) // self.batch_size)  # Rounded up
 
 
-def minibatches(files: Files, batch_size: int) -> Loaders:
+def minibatches(
+    files: Files, batch_size: int
+) -> tuple[DataLoader, DataLoader]:
     """Return the minibatches of training and of test.
 
     ``files`` are the four of a data set, by their names.
@@ -89,7 +90,7 @@ def minibatches(files: Files, batch_size: int) -> Loaders:
 
 def load_data_fashion_mnist(
     batch_size: int, data_dir: str | os.PathLike[str] | None = None
-) -> Loaders:
+) -> tuple[DataLoader, DataLoader]:
     """Return the ``minibatches`` of Fashion-MNIST: train, test.
 
     For the same seed they are bit for bit those of d2l's loader.
@@ -105,7 +106,7 @@ def load_data_fashion_mnist(
 
 def load_data_mnist(
     batch_size: int, data_dir: str | os.PathLike[str] | None = None
-) -> Loaders:
+) -> tuple[DataLoader, DataLoader]:
     """Return the ``minibatches`` of MNIST: train, test.
 
     ``data_dir`` names a folder with the four files; without it they are

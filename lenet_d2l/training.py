@@ -4,6 +4,7 @@ Source: chapter 5 of the book; the post's section 2; d2l, section 6.6.
 """
 
 import math
+import time
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,19 +17,17 @@ from ._d2l import d2l
 from .accuracy import evaluate_accuracy_gpu
 from .animator import Animator
 from .net import init_weights
-from .speed.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
 class EpochRecord:
     """What one epoch of training gave; as a string, a line of the log.
 
-    ``train_loss`` (nats) and ``train_acc`` are running means over the
-    examples of the epoch, while the weights change underneath; ``test_acc``
-    is measured after it. ``train_seconds`` is the wall time of the epoch:
-    fetching minibatches, forward, backward, step and metrics.
-    ``eval_seconds`` is that of the test accuracy. ``epoch`` counts from 0,
-    ``examples`` is the number trained on, ``device`` where.
+    ``epoch`` counts from 0. ``train_loss`` (nats) and ``train_acc`` are
+    running means over the ``examples`` of the epoch, during which the
+    weights change; ``test_acc`` is measured after it. ``train_seconds`` is
+    the wall time of the epoch: fetching minibatches, forward, backward, step
+    and metrics. ``eval_seconds`` is the wall time of the evaluation.
     """
 
     epoch: int
@@ -52,7 +51,7 @@ class EpochRecord:
 def synchronize(device: torch.device | str) -> None:
     """Wait until ``device`` has done its work, so that a clock may be read.
 
-    A GPU's calls return before the work is done; a CPU's do not.
+    Calls to a GPU return before the work is done; calls to a CPU do not.
     """
     if torch.device(device).type != "cpu":
         torch.accelerator.synchronize(device)
@@ -72,8 +71,8 @@ def train_epoch(
     examples, so a smaller last minibatch weighs less.
 
     Raises:
-        FloatingPointError: the loss of a minibatch is not finite. The step
-            is not taken. The message names the minibatch, from 0.
+        FloatingPointError: the loss of a minibatch is not finite. Its step
+            is not taken. The message names the minibatch, counted from 0.
         ValueError: ``train_iter`` gives no example.
     """
     metric = d2l.Accumulator(3)  # Loss, right answers, examples
@@ -94,10 +93,52 @@ def train_epoch(
     return metric[0] / metric[2], metric[1] / metric[2], int(metric[2])
 
 
-def training_curves(num_epochs: int, **settings: Any) -> Animator:
-    """Return empty curves for ``train_ch6``, one point an epoch in each.
+def train_and_test(
+    epoch: int,
+    net: nn.Module,
+    train_iter: Iterable,
+    test_iter: Iterable,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device | str,
+) -> EpochRecord:
+    """Train ``net`` for one epoch, then test it; return the record.
 
-    ``settings`` are more arguments of ``Animator``, such as its figsize.
+    The epoch happens whole or not at all: if anything stops it, such as
+    Ctrl-C, ``net`` gets back the weights that it had before.
+
+    Raises:
+        FloatingPointError, ValueError: as ``train_epoch`` does.
+    """
+    before = deepcopy(net.state_dict())
+    try:
+        start = time.perf_counter()
+        train_loss, train_acc, examples = train_epoch(
+            net, train_iter, loss, optimizer, device
+        )
+        synchronize(device)
+        trained = time.perf_counter()
+        test_acc = evaluate_accuracy_gpu(net, test_iter, device)
+        tested = time.perf_counter()
+    except BaseException:
+        net.load_state_dict(before)
+        raise
+    return EpochRecord(
+        epoch,
+        train_loss,
+        train_acc,
+        test_acc,
+        trained - start,
+        tested - trained,
+        examples,
+        str(device),
+    )
+
+
+def training_curves(num_epochs: int, **settings: Any) -> Animator:
+    """Return empty curves for ``train_ch6``, one point per epoch in each.
+
+    ``settings`` are further arguments of ``Animator``, such as ``figsize``.
     """
     return Animator(
         xlabel="epoch",
@@ -117,15 +158,12 @@ def train_ch6(
     device: torch.device | str,
     animator: Animator | None = None,
 ) -> list[EpochRecord]:
-    """Train ``net`` from fresh weights by SGD; return one record an epoch.
+    """Train ``net`` from fresh weights by SGD; return one record per epoch.
 
     The post's recipe: Xavier's weights, plain SGD with learning rate ``lr``,
-    cross entropy. Each epoch prints its record and adds it to the curves.
-    The process keeps its freed memory from then on (``memory``).
-    ``animator`` is where they are drawn, such as ``training_curves`` makes;
-    without it one is made and shown.
-    Stopped from the keyboard, it says so and returns the finished epochs,
-    and ``net`` has the weights after the last of them.
+    cross entropy. Each epoch prints its record and adds it to the curves of
+    ``animator``, or else to curves that are made and shown here. Ctrl-C ends
+    the training with the last finished epoch, its records and its weights.
 
     Raises:
         ValueError: ``num_epochs`` is below 1, or ``lr`` negative.
@@ -134,42 +172,24 @@ def train_ch6(
     """
     if num_epochs < 1:
         raise ValueError(f"num_epochs must be at least 1, not {num_epochs}")
-    net.apply(init_weights)
-    net.to(device)
-    keep_freed_memory()
-    print("training on", device)
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     loss = nn.CrossEntropyLoss()
+    net.apply(init_weights)
+    net.to(device)
+    print("training on", device)
     curves = animator or training_curves(num_epochs)
-    timer, records = d2l.Timer(), []
-    finished = deepcopy(net.state_dict())
+    records: list[EpochRecord] = []
     try:
         for epoch in range(num_epochs):
-            timer.start()
-            train_loss, train_acc, examples = train_epoch(
-                net, train_iter, loss, optimizer, device
+            record = train_and_test(
+                epoch, net, train_iter, test_iter, loss, optimizer, device
             )
-            synchronize(device)
-            train_seconds = timer.stop()
-            timer.start()
-            test_acc = evaluate_accuracy_gpu(net, test_iter, device)
-            eval_seconds = timer.stop()
-            record = EpochRecord(
-                epoch,
-                train_loss,
-                train_acc,
-                test_acc,
-                train_seconds,
-                eval_seconds,
-                examples,
-                str(device),
-            )
-            finished = deepcopy(net.state_dict())
             records.append(record)
             print(record)
-            curves.add(epoch, (train_loss, train_acc, test_acc))
+            curves.add(
+                epoch, (record.train_loss, record.train_acc, record.test_acc)
+            )
     except KeyboardInterrupt:
-        net.load_state_dict(finished)
         print(f"stopped after {len(records)} of {num_epochs} epochs")
     except FloatingPointError as error:
         raise FloatingPointError(

@@ -2,7 +2,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -167,24 +166,6 @@ def test_curves_without_a_point_are_not_saved(suffix, tmp_path):
     with pytest.raises(ValueError, match="no point has been added"):
         Animator().save(tmp_path / f"curves{suffix}")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("suffix", [".png", ".gif"])
-def test_a_save_that_fails_leaves_the_old_file_alone(
-    suffix, curves, tmp_path, monkeypatch
-):
-    file = tmp_path / f"curves{suffix}"
-    file.write_bytes(b"old")
-
-    def fail_half_way(image, scratch, **kwargs):
-        Path(scratch).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Image.Image, "save", fail_half_way)
-    with pytest.raises(OSError, match="No space"):
-        curves.save(file)
-    assert [f.name for f in tmp_path.iterdir()] == [file.name]
-    assert file.read_bytes() == b"old"
 
 
 # Showing: a script, PyCharm, a window, a notebook

@@ -14,6 +14,7 @@ from lenet_d2l import (
     d2l,
     init_weights,
     lenet,
+    train_and_test,
     train_ch6,
     train_epoch,
     training,
@@ -44,7 +45,7 @@ def clock(monkeypatch):
         clock.reads.append(clock.now)
         return clock.now
 
-    monkeypatch.setattr(d2l, "time", SimpleNamespace(time=read))
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=read))
     return clock
 
 
@@ -275,15 +276,17 @@ def test_a_gpu_is_waited_for_before_the_clock_is_read(monkeypatch):
     )
     clock = count(1.0)
     monkeypatch.setattr(
-        d2l,
+        training,
         "time",
-        SimpleNamespace(time=lambda: events.append("clock") or next(clock)),
+        SimpleNamespace(
+            perf_counter=lambda: events.append("clock") or next(clock)
+        ),
     )
     train_ch6(net, [], [], 1, 0.9, "cuda:0")
     start = events.index("train") - 1
     assert events[start:] == [
         *("clock", "train", "wait for cuda:0", "clock"),
-        *("clock", "test", "clock"),
+        *("test", "clock"),
     ]
 
 
@@ -446,3 +449,37 @@ def test_initial_weights_are_xaviers(some_images):
     torch.manual_seed(1)
     drawn.apply(init_weights)
     assert_same_weights(net.state_dict(), drawn.state_dict())
+
+
+def test_a_refused_learning_rate_leaves_the_weights_alone(some_images):
+    net = lenet()
+    before = copy_of(net)
+    with pytest.raises(ValueError, match="-0.9"):
+        train_ch6(net, some_images, some_images, 1, -0.9, "cpu")
+    assert all(map(torch.equal, before.values(), net.state_dict().values()))
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, FloatingPointError])
+def test_an_epoch_that_is_stopped_leaves_the_weights_before_it(
+    stop, some_images
+):
+    """Even if it is stopped in its evaluation, after all its steps."""
+
+    def stopping():
+        yield from some_images
+        raise stop
+
+    net = lenet().apply(init_weights)
+    before = copy_of(net)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.9)
+    with pytest.raises(stop):
+        train_and_test(
+            0,
+            net,
+            some_images,
+            stopping(),
+            nn.CrossEntropyLoss(),
+            optimizer,
+            "cpu",
+        )
+    assert all(map(torch.equal, before.values(), net.state_dict().values()))
