@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+BOOK_READY := .venv-book/ready
 SITE := book/_build/html
 CHAPTERS := $(sort $(wildcard book/*.ipynb))
 TRAINING := book/05_training.ipynb
@@ -14,18 +15,34 @@ help: ## Say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
 		| awk -F '|' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
+# The notebooks are committed as they were run, so their HTML needs Jupyter
+# Book alone, in an environment of its own: no PyTorch, seconds, not minutes
+$(BOOK_READY): pyproject.toml
+	$(call new_environment,.venv-book)
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", \
+	"rb"))["project"]["optional-dependencies"]["book"], sep="\n")' \
+		> .venv-book/requirements.txt
+	.venv-book/bin/python -m pip install --requirement \
+		.venv-book/requirements.txt
+	@touch $@
+
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 14) \
-		or sys.exit(f"Python 3.11 to 3.13 is needed, {sys.executable} is \
-	{v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
-	@$(PYTHON) -c 'import ensurepip' || { echo "Python's venv is missing \
-	(Debian: apt-get install python3-venv)"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(call new_environment,.venv)
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-book: $(READY) ## Build the HTML, warnings being errors; print its first page
-	$(BIN)/jupyter-book build book -W -n --keep-going
+# $(1) is the folder of the environment
+define new_environment
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 15) \
+		or sys.exit(f"Python 3.11 to 3.14 is needed, {sys.executable} is \
+	{v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import ensurepip' || { echo "Python's venv is missing \
+	(Debian: apt-get install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(1)
+endef
+
+book: $(BOOK_READY) ## Build the HTML, warnings being errors; print its first page
+	.venv-book/bin/jupyter-book build book -W -n --keep-going
 	@echo "Open $(abspath $(SITE))/index.html"
 
 test: $(READY) ## Run all checks: lint, types, tests, every notebook again
@@ -55,6 +72,6 @@ serve: book ## Build, then serve the book on localhost, port 8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE)
 
 clean: ## Remove what make made: the environment, the HTML, the caches
-	rm -rf .venv $(wildcard *.egg-info) book/_build book/runs/latest
+	rm -rf .venv .venv-book $(wildcard *.egg-info) book/_build book/runs/latest
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,29 +1,63 @@
-"""``python -m lenet_d2l``: the commands."""
+"""``lenet-d2l``, or ``python -m lenet_d2l``: the command line."""
 
 import sys
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
-from .commands import bench, predict, study, train
+from .commands import bench, predict, seeds, study, train
+from .commands.arguments import Parser
 
 COMMANDS = {
-    "bench": bench.bench,
-    "predict": predict.predict,
-    "seeds": study.seeds,
-    "study": study.study,
+    "train": train,
+    "predict": predict,
+    "seeds": seeds,
+    "study": study,
+    "bench": bench,
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line, training where it names no command.
+def parser(prog: str) -> Parser:
+    """Return the parser of all commands, each with its ``run``."""
+    result = Parser(
+        prog=prog,
+        description="LeNet on Fashion-MNIST, as the book has it. Without a "
+        "command it trains.",
+        epilog=f"'{prog} COMMAND --help' lists the options of a command.",
+    )
+    result.add_argument(
+        "--version", action="version", version=version("lenet-d2l")
+    )
+    commands = result.add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=module.HELP, description=module.DESCRIPTION
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=partial(module.run, command))
+    return result
 
-    Returns the exit code: 0, 1 where a run failed, 2 where the command line
-    is wrong, 130 where Ctrl-C ended it.
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line, training if it names no command.
+
+    Returns the exit code: 0, 1 if a run failed, 2 if the command line is
+    wrong, 130 if Ctrl-C ended it.
     """
     if arguments is None:
         arguments = sys.argv[1:]
+    installed = Path(sys.argv[0]).stem == "lenet-d2l"
+    whole = parser("lenet-d2l" if installed else "python -m lenet_d2l")
+    if not arguments or (
+        arguments[0].startswith("-")
+        and arguments[0] not in ("-h", "--help", "--version")
+    ):
+        arguments = ["train", *arguments]
+    args = whole.parse_args(arguments)
     try:
-        if arguments and arguments[0] in COMMANDS:
-            return COMMANDS[arguments[0]](arguments[1:])
-        return train.main(arguments)
+        return args.run(args)
     except KeyboardInterrupt:
         return 130
 

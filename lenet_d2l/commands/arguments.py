@@ -1,16 +1,20 @@
-"""What the command line takes: converters for argparse, and its errors."""
+"""What the command line takes: converters for argparse, and its errors.
+
+Nothing here imports PyTorch, so that help and errors come at once.
+"""
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
-
-from ..data import LOADERS
+from .. import datasets
 
 MOST_SEEDS = 1_000_000
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+DEVICE = re.compile(r"cpu|(cuda|mps|xpu)(:\d{1,3})?")
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
-def whole_number(low: int, high: int | None = None):
+def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
     """Return a converter to an int from ``low`` to ``high``, for argparse."""
     wanted = f"a whole number of at least {low}"
     if high is not None:
@@ -46,24 +50,19 @@ def learning_rate(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value <= torch.finfo(torch.float32).max:
+    if not 0 < value <= LARGEST_FLOAT32:
         raise argparse.ArgumentTypeError(
             f"must be a finite number above 0, such as 0.9, not {text!r}"
         )
     return value
 
 
-def device_here(text: str) -> str:
-    """Check that this machine has the device."""
-    devices = ["cpu"]
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    if accelerator is not None:
-        devices.append(accelerator.type)
-        count = torch.accelerator.device_count()
-        devices += [f"{accelerator.type}:{i}" for i in range(count)]
-    if text not in devices:
+def device_name(text: str) -> str:
+    """Check that ``text`` is the name of a device, on any machine."""
+    if not DEVICE.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not there; this machine has {', '.join(devices)}"
+            f"must be cpu, cuda, mps or xpu, or one of several such as "
+            f"cuda:1, not {text!r}"
         )
     return text
 
@@ -72,66 +71,116 @@ def seed_range(text: str) -> range:
     """Convert FIRST:END to the seeds from FIRST up to, not with, END."""
     first, _, end = text.partition(":")
     try:
-        result = range(int(first), int(end))
+        low, high = int(first), int(end)
     except ValueError:
-        result = range(0)
-    if not result or result[0] < 0 or result[-1] >= 2**63:
+        low = high = 0
+    if not 0 <= low < high <= 2**63:
         raise argparse.ArgumentTypeError(
             f"must be two whole numbers, such as 0:100 for the seeds 0 to "
             f"99, not {text!r}"
         )
-    if len(result) > MOST_SEEDS:
+    if high - low > MOST_SEEDS:
         raise argparse.ArgumentTypeError(
             f"must be at most {MOST_SEEDS:,} seeds, not {text!r}"
         )
-    return result
+    return range(low, high)
 
 
-def file_ending(suffix: str):
+def file_ending(suffix: str) -> Callable[[str], Path]:
     """Return a converter to a path that can be written, for argparse."""
 
     def convert(text: str) -> Path:
         file = Path(text)
         if file.suffix != suffix:
             raise argparse.ArgumentTypeError(
-                f"{file} does not end in {suffix}"
+                f"{text!r} does not end in {suffix}"
             )
-        if not file.parent.is_dir():
+        try:
+            found = file.parent.is_dir()
+        except OSError as error:  # Such as a name of 300 letters
             raise argparse.ArgumentTypeError(
-                f"there is no folder {file.parent}"
+                f"{text!r}: {error.strerror}"
+            ) from error
+        if not found:
+            raise argparse.ArgumentTypeError(
+                f"there is no folder {str(file.parent)!r}"
             )
         return file
 
     return convert
 
 
-def read_data(command: Parser, read: Callable, *arguments: Any) -> Any:
-    """Return ``read(*arguments)``; end ``command`` where the data is not had.
+def add_device(parser: Parser, default: str | None = "cpu") -> None:
+    """Let ``parser`` take --device."""
+    said = default or "a CUDA GPU if there is one, else cpu"
+    parser.add_argument(
+        "--device",
+        type=device_name,
+        default=default,
+        metavar="DEVICE",
+        help=f"where to compute: cpu, cuda, cuda:1, mps (default: {said})",
+    )
 
-    With exit code 2 where --data-dir is no folder, else with 1.
-    """
-    try:
-        return read(*arguments)
-    except NotADirectoryError as error:
-        command.error(f"argument --data-dir: {error}")
-    except FileNotFoundError as error:
-        command.exit(1, f"{error}\n")
 
-
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: Parser) -> None:
     """Let ``parser`` take --data and --data-dir."""
     parser.add_argument(
         "--data",
-        choices=LOADERS,
-        default="fashion-mnist",
+        choices=datasets.NAMES,
+        default=datasets.NAMES[0],
         metavar="NAME",
-        help=f"what to train on and to test with: {' or '.join(LOADERS)} "
+        help=f"what to train and test on: {' or '.join(datasets.NAMES)} "
         f"(default: %(default)s)",
     )
+    add_data_dir(parser)
+
+
+def add_data_dir(parser: Parser) -> None:
+    """Let ``parser`` take --data-dir."""
     parser.add_argument(
         "--data-dir",
         type=Path,
         metavar="FOLDER",
-        help="with the four files of the data (default: found, or fetched "
-        "once and cached)",
+        help="where the four files of the data are (default: found, or "
+        "fetched once and cached)",
     )
+
+
+def add_plain(parser: Parser) -> None:
+    """Let ``parser`` take --plain."""
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="compute the convolutions by PyTorch alone, not by this "
+        "package's C, which is faster on a CPU and gives the same digits",
+    )
+
+
+def check_device(parser: Parser, device: str) -> None:
+    """End ``parser``'s command with an error if ``device`` is missing."""
+    import torch
+
+    devices = ["cpu"]
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is not None:
+        devices.append(accelerator.type)
+        count = torch.accelerator.device_count()
+        devices += [f"{accelerator.type}:{i}" for i in range(count)]
+    if device not in devices:
+        parser.error(
+            f"argument --device: {device!r} is missing; this machine has "
+            f"{', '.join(devices)}"
+        )
+
+
+def read_data(parser: Parser, read: Callable, *arguments: Any) -> Any:
+    """Return ``read(*arguments)``; end the command if the data is missing.
+
+    The exit code is 2 if --data-dir is not a folder, else 1.
+    """
+    try:
+        return read(*arguments)
+    except NotADirectoryError as error:
+        parser.error(f"argument --data-dir: {error}")
+    except FileNotFoundError as error:
+        parser.exit(1, f"{error}\n")

@@ -1,58 +1,47 @@
 """``predict``: what the net takes a picture for."""
 
+import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from .arguments import Parser, add_device, check_device
 
-from .._d2l import d2l
-from ..datasets.pictures import read_picture
-from ..net import lenet
-from ..results.runs import PUBLISHED as PUBLISHED_RUN
-from ..results.runs import WEIGHTS, load_weights
-from .arguments import Parser, device_here
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BLOCKS, ASCII = " ░▒▓█", " .:-=+*#%@"  # From black to white
-PUBLISHED = PUBLISHED_RUN / WEIGHTS
+
+HELP = "show a picture as the net sees it, and what the net takes it for"
+DESCRIPTION = (
+    "Show a picture as the net sees it, and how probable the net finds each "
+    "class. The net knows ten kinds of clothing and nothing else."
+)
 
 
-def parser() -> Parser:
-    """Return the parser of the command line."""
-    result = Parser(
-        prog="python -m lenet_d2l predict",
-        description="Show a picture as the net sees it, and how probable "
-        "the net finds each class. It knows ten kinds of clothing and "
-        "nothing else.",
-    )
-    add = result.add_argument
-    add(
+def add_arguments(parser: Parser) -> None:
+    """Let ``parser`` take what the command needs."""
+    parser.add_argument(
         "image",
         type=Path,
         metavar="IMAGE",
-        help="a picture of one item on a plain background, any format that "
-        "Pillow reads",
+        help="a picture of one item on a plain background, in any format "
+        "that Pillow reads",
     )
-    add(
+    parser.add_argument(
         "--weights",
         type=Path,
         metavar="FILE",
         help="the net's weights (safetensors; default: those of the run "
         "that the book shows)",
     )
-    add(
-        "--device",
-        type=device_here,
-        default="cpu",
-        help="where to compute (default: %(default)s)",
-    )
-    return result
+    add_device(parser)
 
 
-def text_art(X: Tensor, encoding: str | None) -> str:
-    """Draw images (1, 1, h, w) in [0, 1] as text, two characters a pixel.
+def text_art(X: "Tensor", encoding: str | None) -> str:
+    """Draw images (1, 1, h, w) in [0, 1] as text, two characters per pixel.
 
-    In block characters, or in ASCII where ``encoding`` has no blocks.
+    In block characters, or in ASCII if ``encoding`` has no blocks.
     """
     try:
         BLOCKS.encode(encoding or "ascii")
@@ -65,38 +54,42 @@ def text_art(X: Tensor, encoding: str | None) -> str:
     )
 
 
-def predict(arguments: list[str]) -> int:
+def run(parser: Parser, args: argparse.Namespace) -> int:
     """Classify a picture; return the exit code."""
-    command = parser()
-    args = command.parse_args(arguments)
-    if args.weights is None and not PUBLISHED.is_file():
-        command.error(
-            f"the book's weights are not at {PUBLISHED}; name others with "
-            f"--weights"
-        )
+    for name, file in (("--weights", args.weights), ("IMAGE", args.image)):
+        if file is not None and not file.exists():
+            parser.error(f"argument {name}: there is no file {str(file)!r}")
+
+    import torch
+
+    from ..datasets.fashion_mnist import CLASSES
+    from ..datasets.pictures import read_picture
+    from ..net import lenet
+    from ..results.runs import PUBLISHED, WEIGHTS, load_weights
+
+    check_device(parser, args.device)
     net = lenet()
     try:
-        load_weights(net, args.weights or PUBLISHED)
+        load_weights(net, args.weights or PUBLISHED / WEIGHTS)
     except (OSError, ValueError) as error:
-        command.error(f"argument --weights: {error}")
+        parser.error(f"argument --weights: {error}")
     try:
         X = read_picture(args.image)
     except OSError as error:
-        command.error(f"argument IMAGE: {args.image}: {error.strerror}")
+        parser.error(f"argument IMAGE: {args.image}: {error.strerror}")
     except ValueError as error:
-        command.error(f"argument IMAGE: {error}")
+        parser.error(f"argument IMAGE: {error}")
 
     net.to(args.device).eval()
     with torch.no_grad():
         probabilities = net(X.to(args.device)).softmax(dim=1)[0].cpu()
-    labels = d2l.get_fashion_mnist_labels(range(10))
     print(text_art(X, sys.stdout.encoding), end="\n\n")
     order = probabilities.argsort(descending=True, stable=True).tolist()
     for i in order:
-        print(f"{labels[i]:<12}{probabilities[i]:.3f}")
-    print(f"\nThe net's answer: {labels[order[0]]}")
+        print(f"{CLASSES[i]:<12}{probabilities[i]:.3f}")
+    print(f"\nThe net's answer: {CLASSES[order[0]]}")
     print(
-        "It knows these ten kinds of clothing alone, and answers with one "
-        "of them whatever it sees."
+        "It knows only these ten kinds of clothing, and answers with one of "
+        "them whatever it sees."
     )
     return 0

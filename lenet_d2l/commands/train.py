@@ -1,54 +1,36 @@
-"""``python -m lenet_d2l``: the post's script, for people who run scripts."""
+"""``train``: the post's script, for people who run scripts."""
 
+import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-import torch
-from torch.utils.data import DataLoader
-from tqdm import tqdm
-
-from .. import EpochRecord, FusedLeNet, lenet, train_ch6
-from .._d2l import d2l
-from ..accuracy import evaluate_accuracy_gpu
-from ..data import LOADERS
-from ..results.runs import RECORDS, load_weights, save_run
-from ..training import training_curves
+from .._atomic import replacing
 from .arguments import (
     Parser,
     add_data,
-    device_here,
+    add_device,
+    add_plain,
+    check_device,
     learning_rate,
     read_data,
     whole_number,
 )
 
-
-class WithProgress:
-    """A DataLoader that shows, on stderr, how far through it one is."""
-
-    def __init__(self, loader: DataLoader):
-        self.loader = loader
-
-    def __iter__(self) -> Iterator:
-        return iter(
-            tqdm(self.loader, unit="batch", leave=False, disable=None)
-        )
+HELP = "train the net, print the post's log, keep the run"
+DESCRIPTION = (
+    "Train the post's LeNet on Fashion-MNIST, print its log, and write the "
+    "records, the weights and the curves."
+)
 
 
-def parser() -> Parser:
-    """Return the parser of the command line."""
-    result = Parser(
-        prog="python -m lenet_d2l",
-        description="Train the post's LeNet on Fashion-MNIST, print its log "
-        "and write the records, the weights and the curves. More commands, "
-        "each with a --help of its own: bench, predict, seeds, study.",
-    )
-    add = result.add_argument
+def add_arguments(parser: Parser) -> None:
+    """Let ``parser`` take what the command needs."""
+    add = parser.add_argument
     add(
         "--seed",
         type=whole_number(0, 2**63 - 1),
@@ -57,13 +39,7 @@ def parser() -> Parser:
         help="of torch's random numbers: weights and shuffling "
         "(default: %(default)s)",
     )
-    add(
-        "--device",
-        type=device_here,
-        default=str(d2l.try_gpu()),
-        help="where to train: cpu, cuda, cuda:1, mps "
-        "(default: the first GPU if there is one; here %(default)s)",
-    )
+    add_device(parser, default=None)
     add(
         "--num-epochs",
         type=whole_number(1),
@@ -75,23 +51,17 @@ def parser() -> Parser:
         "--lr",
         type=learning_rate,
         default=0.9,
-        help="learning rate of SGD, a step's length per unit of gradient "
-        "(default: %(default)s)",
+        help="learning rate of SGD (default: %(default)s)",
     )
     add(
         "--batch-size",
         type=whole_number(1, 60_000),
         default=256,
         metavar="N",
-        help="images in a minibatch (default: %(default)s)",
+        help="images per minibatch (default: %(default)s)",
     )
-    add_data(result)
-    add(
-        "--fused",
-        action="store_true",
-        help="compute the convolutions by the package's own C, which is "
-        "faster; for the CPU, needs gcc",
-    )
+    add_data(parser)
+    add_plain(parser)
     add(
         "--out",
         type=Path,
@@ -106,32 +76,46 @@ def parser() -> Parser:
         help="load these weights (safetensors) and print their test "
         "accuracy; train and write nothing",
     )
-    return result
+
+
+class WithProgress:
+    """An iterable that shows on stderr how far through it one is."""
+
+    def __init__(self, batches: Iterable):
+        self.batches = batches
+
+    def __iter__(self) -> Iterator:
+        from tqdm import tqdm
+
+        return iter(
+            tqdm(self.batches, unit="batch", leave=False, disable=None)
+        )
 
 
 def prepare(folder: Path) -> None:
-    """Make ``folder``, and see that it can be written and holds no run.
+    """Make ``folder``; check that it can be written and holds no run.
 
     Raises:
         ValueError: it cannot be written, or holds a run already.
     """
-    if (folder / RECORDS).exists():
-        raise ValueError(
-            f"{folder} holds a run already; name another folder, or move it"
-        )
     try:
+        if (folder / "records.json").exists():
+            raise ValueError(
+                f"{folder} holds a run already; name another folder, or "
+                f"move it"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise ValueError(
-            f"{folder} cannot be written ({error.strerror}); "
-            f"name a folder that can"
+            f"{folder} cannot be written ({error.strerror}); name another "
+            f"folder"
         ) from error
 
 
 def new_folder() -> Path:
-    """Make a folder of this second that no other run has."""
+    """Make a folder, named after this second, that no other run has."""
     name = time.strftime("lenet-run-%Y%m%d-%H%M%S")
     for i in count(1):
         folder = Path(name if i == 1 else f"{name}-{i}")
@@ -141,42 +125,74 @@ def new_folder() -> Path:
     return folder
 
 
-def main(arguments: list[str]) -> int:
+def run(parser: Parser, args: argparse.Namespace) -> int:
     """Train, or test given weights; return the exit code."""
-    command = parser()
-    args = command.parse_args(arguments)
-    torch.manual_seed(args.seed)
-    net = lenet()
     if args.weights:
-        try:
-            load_weights(net, args.weights)
-        except (OSError, ValueError) as error:
-            command.error(f"argument --weights: {error}")
-    if args.fused:
-        if args.device != "cpu":
-            command.error(
-                f"argument --fused: it is for --device cpu, not {args.device}"
+        if not args.weights.is_file():
+            parser.error(
+                f"argument --weights: there is no file {str(args.weights)!r}"
             )
-        try:
-            net = FusedLeNet(net)
-        except RuntimeError as error:
-            command.error(f"argument --fused: {error}")
-    train_iter, test_iter = read_data(
-        command, LOADERS[args.data], args.batch_size, args.data_dir
-    )
-
-    if args.weights:
-        net.to(args.device)
-        print(f"test acc {evaluate_accuracy_gpu(net, test_iter):.3f}")
-        return 0
-
+        return test(parser, args)
     try:
+        there = args.out is not None and args.out.exists()
         out = args.out or new_folder()
         prepare(out)
     except (OSError, ValueError) as error:
-        command.error(f"argument --out: {error}")
+        parser.error(f"argument --out: {error}")
+    finished = 0
+    try:
+        finished = train(parser, args, out)
+    finally:
+        if not finished and not there:
+            with suppress(OSError):  # Something else has been put into it
+                out.rmdir()
+    return 0 if finished == args.num_epochs else 130
+
+
+def start(parser: Parser, args: argparse.Namespace) -> tuple:
+    """Return a fresh net, the minibatches, and the arithmetic's name."""
+    import torch
+
+    from .. import d2l, lenet
+    from ..data import LOADERS
+    from ..speed.fused import arithmetic, with_arithmetic
+    from ..speed.memory import keep_freed_memory
+
+    args.device = args.device or str(d2l.try_gpu())
+    check_device(parser, args.device)
+    loaders = read_data(
+        parser, LOADERS[args.data], args.batch_size, args.data_dir
+    )
+    keep_freed_memory()
+    chosen = arithmetic(args.device, args.plain)
+    print(chosen)
+    torch.manual_seed(args.seed)
+    return with_arithmetic(lenet(), chosen.name), *loaders, chosen.name
+
+
+def test(parser: Parser, args: argparse.Namespace) -> int:
+    """Print the test accuracy of given weights; return the exit code."""
+    from .. import evaluate_accuracy_gpu
+    from ..results.runs import load_weights
+
+    net, _, test_iter, _ = start(parser, args)
+    try:
+        load_weights(net, args.weights)
+    except (OSError, ValueError) as error:
+        parser.error(f"argument --weights: {error}")
+    net.to(args.device)
+    print(f"test acc {evaluate_accuracy_gpu(net, test_iter):.3f}")
+    return 0
+
+
+def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
+    """Train and write the run to ``out``; return the finished epochs."""
+    from .. import train_ch6
+    from ..results.runs import save_run
+    from ..training import training_curves
+
+    net, train_iter, test_iter, arithmetic = start(parser, args)
     curves = training_curves(args.num_epochs, figsize=(6, 4))
-    records: list[EpochRecord] = []
     try:
         records = train_ch6(
             net,
@@ -188,12 +204,8 @@ def main(arguments: list[str]) -> int:
             curves,
         )
     except FloatingPointError as error:
-        print(f"{command.prog}: stopped: {error}", file=sys.stderr)
-        return 1
-    finally:
-        if not records:
-            with suppress(OSError):  # The folder was not empty
-                out.rmdir()
+        print(f"{parser.prog}: stopped: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
     if records:
         save_run(
             out,
@@ -203,8 +215,9 @@ def main(arguments: list[str]) -> int:
             lr=args.lr,
             batch_size=args.batch_size,
             data=args.data,
-            fused=args.fused,
+            arithmetic=arithmetic,
         )
-        curves.save(out / "curves.png")
+        with replacing(out / "curves.png") as file:
+            curves.save(file)
         print(f"records, weights and curves are in {out}")
-    return 0 if len(records) == args.num_epochs else 130
+    return len(records)

@@ -32,6 +32,10 @@ FASHION_MNIST = IdxFiles(
         ),
     },
 )
+# The ten kinds of clothing, as d2l calls them
+CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal")
+CLASSES += ("shirt", "sneaker", "bag", "ankle boot")
+
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -19,7 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from .._atomic import replacing
-from ..training import EpochRecord
+
+if TYPE_CHECKING:
+    from ..training import EpochRecord
 
 RECORDS, WEIGHTS = "records.json", "weights.safetensors"
 
@@ -30,14 +32,14 @@ PUBLISHED = Path(str(resources.files(__package__))) / "published"
 class Run(NamedTuple):
     """One record an epoch, and the settings and versions that made them."""
 
-    records: list[EpochRecord]
+    records: "list[EpochRecord]"
     settings: dict[str, Any]
 
 
 def save_run(
     folder: str | os.PathLike[str],
     net: nn.Module,
-    records: list[EpochRecord],
+    records: "list[EpochRecord]",
     **settings: Any,
 ) -> None:
     """Write a run to ``folder``, which is made where it is missing.
@@ -73,6 +75,9 @@ def environment() -> dict[str, Any]:
 
 def load_run(folder: str | os.PathLike[str]) -> Run:
     """Read back the records and settings that ``save_run`` wrote."""
+    # Imports all of d2l, which whoever loads only weights need not wait for
+    from ..training import EpochRecord
+
     run = json.loads((Path(folder) / RECORDS).read_text())
     return Run(
         [EpochRecord(**row) for row in run["records"]], run["settings"]
