@@ -82,7 +82,7 @@ def test_a_file_that_is_not_mnists_is_refused_by_name(folder):
     file.write_bytes(file.read_bytes()[:-1] + b"\x0b")
     with (
         pytest.warns(UserWarning, match="t10k-labels-idx1-ubyte is damaged"),
-        pytest.raises(FileNotFoundError, match="MNIST cannot be had"),
+        pytest.raises(FileNotFoundError, match="MNIST was not found"),
     ):
         read_mnist(folder)
 
@@ -107,7 +107,7 @@ def test_without_the_files_the_command_says_what_helps(
     monkeypatch.chdir(tmp_path)
     assert run(*command, "--data", "mnist") == 1
     said = capsys.readouterr().err
-    assert said.startswith("MNIST cannot be had. Tried:")
+    assert said.startswith("MNIST was not found. Tried:")
     assert "the network is away" in said
     assert "--data-dir FOLDER" in said
     assert not list(tmp_path.glob("*.csv"))

@@ -12,25 +12,17 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from .idx_files import Files, IdxFiles
+from .idx_files import Files, IdxFiles, digests
 
 FASHION_MNIST = IdxFiles(
     "Fashion-MNIST",
     "FashionMNIST",
-    {
-        "train-images-idx3-ubyte": (
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
-        ),
-        "train-labels-idx1-ubyte": (
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-        ),
-        "t10k-images-idx3-ubyte": (
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
-        ),
-        "t10k-labels-idx1-ubyte": (
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-        ),
-    },
+    digests(
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
 )
 # The ten kinds of clothing, as d2l calls them
 CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal")
@@ -50,7 +42,7 @@ def read_fashion_mnist(
     torchvision's mirrors. What is fetched goes to the cache. A folder holds
     the files as they are or as .gz, directly or under FashionMNIST/raw.
 
-    Warns where ``data_dir`` or a damaged file had to be passed over.
+    Warns if it passes over ``data_dir`` or a damaged file.
 
     Raises:
         NotADirectoryError: ``data_dir`` is not a folder.

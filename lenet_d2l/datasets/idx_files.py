@@ -26,18 +26,26 @@ Files = dict[str, bytes]
 # Bytes before the pixels or labels, of which each is then a byte: 4 that name
 # the format, 4 for each size (examples, then rows and columns of an image)
 HEADER = {"images-idx3-ubyte": 16, "labels-idx1-ubyte": 8}
+FILES = tuple(
+    f"{part}-{kind}" for part in ("train", "t10k") for kind in HEADER
+)
+
+
+def digests(*sha256: str) -> dict[str, str]:
+    """Return the SHA-256 of each of ``FILES``, given in their order."""
+    return dict(zip(FILES, sha256, strict=True))
 
 
 class DamagedFileError(ValueError):
-    """A file is there, but is not the published one."""
+    """A file exists, but is not the published one."""
 
 
 @dataclass(frozen=True)
 class IdxFiles:
     """A data set in four files that are known by their SHA-256.
 
-    ``title`` is its name, ``torchvision_name`` that of torchvision's class
-    and folder, ``sha256`` the digest of each file, decompressed, by its name.
+    ``title`` is its name, ``torchvision_name`` the name of torchvision's
+    class and folder, ``sha256`` the digest of each file, decompressed.
     """
 
     title: str
@@ -56,7 +64,7 @@ class IdxFiles:
     ) -> Files:
         """Return the files from ``data_dir`` or the first of ``sources``.
 
-        Warns where ``data_dir`` or a damaged file had to be passed over.
+        Warns if it passes over ``data_dir`` or a damaged file.
 
         Raises:
             NotADirectoryError: ``data_dir`` is not a folder.
@@ -87,10 +95,10 @@ class IdxFiles:
                 if source == "data_dir":
                     warnings.warn(reasons[-1], stacklevel=4)
         raise FileNotFoundError(
-            f"{self.title} cannot be had. Tried:\n  - "
+            f"{self.title} was not found. Tried:\n  - "
             + "\n  - ".join(reasons)
             + f"\nWhat helps: {remedy}, put the four files "
-            f"{', '.join(self.sha256)} (or their .gz) into a folder and name "
+            f"{', '.join(FILES)} (or their .gz) into a folder and name "
             f"it: data_dir=FOLDER, or --data-dir FOLDER on the command line."
         )
 
@@ -115,10 +123,10 @@ class IdxFiles:
     def fetch(self, bring: Callable[[Path], Path]) -> Files:
         """Have ``bring`` put the files into a scratch folder; cache them.
 
-        ``bring`` gets the scratch folder and returns the folder of the files
-        in it. Nothing reaches the cache before all four files are verified,
-        and each arrives there whole: an interrupted fetch leaves no trace in
-        it, and several processes may fetch at once.
+        ``bring`` gets the scratch folder and returns the folder in it that
+        has the files. All four are verified before any reaches the cache,
+        and each arrives there whole: an interrupted fetch leaves no trace,
+        and several processes may fetch at once.
         """
         prefix = f"{self.title.lower()}-"
         with tempfile.TemporaryDirectory(prefix=prefix) as scratch:
@@ -130,7 +138,7 @@ class IdxFiles:
                     file.write_bytes(content)
         except OSError as error:
             warnings.warn(
-                f"{self.title} was fetched but cannot be cached: {error}",
+                f"{self.title} was fetched but not cached: {error}",
                 stacklevel=5,
             )
         return files

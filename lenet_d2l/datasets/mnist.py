@@ -7,25 +7,17 @@ take its place.
 
 import os
 
-from .idx_files import Files, IdxFiles
+from .idx_files import Files, IdxFiles, digests
 
 MNIST = IdxFiles(
     "MNIST",
     "MNIST",
-    {
-        "train-images-idx3-ubyte": (
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-        ),
-        "train-labels-idx1-ubyte": (
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-        ),
-        "t10k-images-idx3-ubyte": (
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-        ),
-        "t10k-labels-idx1-ubyte": (
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-        ),
-    },
+    digests(
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
 )
 
 
@@ -35,7 +27,7 @@ def read_mnist(data_dir: str | os.PathLike[str] | None = None) -> Files:
     Tried in order: ``data_dir`` if given, the cache, torchvision's mirrors.
     What is fetched goes to the cache.
 
-    Warns where ``data_dir`` or a damaged file had to be passed over.
+    Warns if it passes over ``data_dir`` or a damaged file.
 
     Raises:
         NotADirectoryError: ``data_dir`` is not a folder.
