@@ -3,17 +3,23 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from command_line import USAGE, run
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 
 import lenet_d2l.commands.train as cli
-from lenet_d2l import d2l, lenet, train_ch6
+from lenet_d2l import data, lenet, train_ch6
+from lenet_d2l.__main__ import COMMANDS
+from lenet_d2l.commands.arguments import Parser
 from lenet_d2l.datasets import fashion_mnist
 from lenet_d2l.results.runs import load_run, load_weights, save_run
+from lenet_d2l.speed import fused
+from lenet_d2l.speed.fused import Arithmetic, arithmetic
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +56,7 @@ def few(some_images, monkeypatch):
         return shuffled, some_images
 
     load.interrupt_in = None
-    monkeypatch.setitem(cli.LOADERS, "fashion-mnist", load)
+    monkeypatch.setitem(data.LOADERS, "fashion-mnist", load)
     return load
 
 
@@ -70,49 +76,36 @@ def without_times(records):
     ]
 
 
-# The fused net
+# Arithmetic
 
 
-def test_the_fused_net_trains_as_the_plain_one(few, empty_folder):
-    for name, options in [("plain", []), ("fused", ["--fused"])]:
-        assert run("--num-epochs", 2, "--out", name, *options) == 0
-    plain, fused = (load_run(name) for name in ("plain", "fused"))
-    for a, b in zip(fused.records, plain.records, strict=True):
-        assert a.train_loss == pytest.approx(b.train_loss, abs=1e-5)
-    assert [run.settings["fused"] for run in (plain, fused)] == [False, True]
-    load_weights(lenet(), empty_folder / "fused" / "weights.safetensors")
+@pytest.fixture(params=["fused", "plain"])
+def chosen(request, monkeypatch):
+    """The name of an arithmetic, chosen whatever this machine can do."""
+    if request.param == "fused" and arithmetic("cpu").name == "plain":
+        pytest.skip(str(arithmetic("cpu")))
+    choice = Arithmetic(request.param, "chosen by a test")
+    monkeypatch.setattr(fused, "arithmetic", lambda *args: choice)
+    return choice
 
 
-def test_weights_can_be_tested_by_the_fused_net(few, empty_folder, capsys):
-    save_run("run", lenet(), [])
-    weights = "run/weights.safetensors"
-    for options in [], ["--fused"]:
-        assert run("--weights", weights, *options) == 0
-    plain, fused = capsys.readouterr().out.splitlines()
-    assert plain == fused
+def test_a_run_says_and_keeps_its_arithmetic(few, chosen, capsys):
+    assert run("train", "--num-epochs", 1, "--out", "run") == 0
+    assert capsys.readouterr().out.splitlines()[0] == str(chosen)
+    assert load_run("run").settings["arithmetic"] == chosen.name
 
 
-def test_without_a_compiler_nothing_is_trained(
-    few, empty_folder, monkeypatch, capsys
-):
-    def none(net):
-        raise RuntimeError("there is no gcc")
+def test_plain_and_device_decide_the_arithmetic(few, monkeypatch):
+    asked = []
 
-    monkeypatch.setattr(cli, "FusedLeNet", none)
-    assert run("--fused", "--out", "run") == USAGE
-    assert "argument --fused: there is no gcc" in the_error_line(capsys)
-    assert not any(empty_folder.iterdir())
+    def note(device, plain):
+        asked.append((device, plain))
+        return Arithmetic("plain", "a test wants it")
 
-
-def test_the_fused_net_is_for_the_cpu(few, monkeypatch, capsys):
-    monkeypatch.setattr(
-        torch.accelerator,
-        "current_accelerator",
-        lambda check_available: torch.device("mps"),
-    )
-    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
-    assert run("--fused", "--device", "mps") == USAGE
-    assert "it is for --device cpu, not mps" in the_error_line(capsys)
+    monkeypatch.setattr(fused, "arithmetic", note)
+    for options in [], ["--plain"]:
+        run("--num-epochs", 1, "--device", "cpu", *options)
+    assert asked == [("cpu", False), ("cpu", True)]
 
 
 # Input that is wrong
@@ -128,9 +121,9 @@ WRONG = {
     ("--lr", "fast"): "finite number above 0.*'fast'",
     # Torch cannot convert it to float32
     ("--lr", "1e39"): "number above 0.*'1e39'",
-    ("--device", "cuda:7"): "'cuda:7' is not there; .* has cpu",
-    ("--device", "meta"): "'meta' is not there; .* has cpu",
-    ("--device", "nonsense"): "'nonsense' is not there; .* has cpu",
+    ("--device", "cuda:7"): "'cuda:7' is missing; .* has cpu",
+    ("--device", "meta"): "must be cpu, cuda, .*, not 'meta'",
+    ("--device", "nonsense"): "must be cpu, cuda, .*, not 'nonsense'",
     ("--num-epochs", "0"): "whole number of at least 1, not '0'",
     ("--num-epochs", "-3"): "whole number of at least 1, not '-3'",
     ("--num-epochs", "1.5"): r"whole number of at least 1, not '1\.5'",
@@ -168,7 +161,7 @@ def the_error_line(capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     (line,) = printed.err.splitlines()
-    assert line.startswith("python -m lenet_d2l: error: ")
+    assert re.match("python -m lenet_d2l( [a-z]+)?: error: ", line)
     return line
 
 
@@ -215,13 +208,14 @@ def test_a_wrong_value_is_the_same_from_a_shell(empty_folder):
 
 
 def test_help_explains_every_option_with_its_default(capsys):
-    assert run("--help") == 0
+    assert run("train", "--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     explained = {
         "--seed N": "(default: 0)",
-        "--device DEVICE": f"here {d2l.try_gpu()})",
+        "--device DEVICE": "(default: a CUDA GPU if there is one, else cpu)",
         "--num-epochs N": "(default: 10)",
         "--lr LR": "(default: 0.9)",
+        "--plain ": "the same digits",
         "--batch-size N": "(default: 256)",
         "--data NAME": "fashion-mnist or mnist (default: fashion-mnist)",
         "--data-dir FOLDER": "(default: found, or fetched once and cached)",
@@ -236,20 +230,64 @@ def test_help_explains_every_option_with_its_default(capsys):
 
 
 def test_the_defaults_are_those_of_the_post():
-    args = vars(cli.parser().parse_args([]))
-    device = str(d2l.try_gpu())
-    assert args == {
+    parser = Parser()
+    cli.add_arguments(parser)
+    assert vars(parser.parse_args([])) == {
         "seed": 0,
-        "device": device,
+        "device": None,
         "num_epochs": 10,
         "lr": 0.9,
         "batch_size": 256,
         "data": "fashion-mnist",
         "data_dir": None,
-        "fused": False,
+        "plain": False,
         "out": None,
         "weights": None,
     }
+
+
+QUICK = [
+    ["--help"],
+    ["--version"],
+    ["nonsense"],
+    ["--lr", "fast"],
+    ["--weights", "none"],
+    ["--out", "a-file/run"],
+    ["predict", "none.png"],
+    ["study", "nonsense"],
+    ["seeds", "--seeds", "0:1", "--out", "none/x.csv"],
+    ["bench", "--out", "x.txt"],
+    *([name, "--help"] for name in COMMANDS),
+]
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+def test_help_and_errors_of_usage_import_nothing_slow(
+    arguments, empty_folder
+):
+    (empty_folder / "a-file").touch()
+    code = f"""
+import sys
+from lenet_d2l.__main__ import main
+try:
+    main({arguments})
+finally:
+    slow = {{"torch", "numpy", "pandas", "matplotlib", "d2l", "joblib"}}
+    print(sorted(slow & sys.modules.keys()), file=sys.stderr)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    wanted = 0 if {"--help", "--version"} & {*arguments} else USAGE
+    assert result.returncode == wanted, result.stderr
+    assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_names_every_command(capsys):
+    assert run("--help") == 0
+    text = capsys.readouterr().out
+    for name, module in COMMANDS.items():
+        assert re.search(rf"^ +{name} +{module.HELP[:20]}", text, re.M)
 
 
 # A run
@@ -285,6 +323,7 @@ def test_a_run_prints_its_log_and_nothing_else(real_run):
     out, result = real_run
     (record,), _ = load_run(out)
     assert result.stdout.splitlines() == [
+        str(arithmetic("cpu")),
         "training on cpu",
         str(record),
         f"records, weights and curves are in {out}",
@@ -299,7 +338,8 @@ def test_its_weights_have_the_test_accuracy_of_its_record(
     out, _ = real_run
     assert run("--weights", out / "weights.safetensors") == 0
     (record,), _ = load_run(out)
-    assert capsys.readouterr().out == f"test acc {record.test_acc:.3f}\n"
+    accuracy = capsys.readouterr().out.splitlines()[-1]
+    assert accuracy == f"test acc {record.test_acc:.3f}"
     assert list(empty_folder.iterdir()) == []
 
 
@@ -317,7 +357,8 @@ def test_the_options_reach_the_training(few, empty_folder):
 
 
 def test_a_run_is_what_the_same_seed_gives_in_a_script(few, some_images):
-    run("--seed", 3, "--num-epochs", 2, "--out", "run", "--device", "cpu")
+    options = ("--device", "cpu", "--plain")
+    run("--seed", 3, "--num-epochs", 2, "--out", "run", *options)
     torch.manual_seed(3)
     net = lenet()
     shuffled = DataLoader(some_images.dataset, 64, shuffle=True)
@@ -358,6 +399,27 @@ def test_runs_of_the_same_second_are_both_kept(
 # What goes wrong on the way
 
 
+def test_curves_that_cannot_be_written_leave_no_half_file(
+    few, empty_folder, monkeypatch
+):
+    def fail_half_way(image, scratch, **kwargs):
+        Path(scratch).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail_half_way)
+    with pytest.raises(OSError, match="No space"):
+        run("--num-epochs", 1, "--out", "run")
+    names = {file.name for file in (empty_folder / "run").iterdir()}
+    assert names == {"records.json", "weights.safetensors"}
+
+
+def test_an_empty_folder_that_was_there_stays(few, empty_folder):
+    few.interrupt_in = 0
+    (empty_folder / "run").mkdir()
+    assert run("--num-epochs", 1, "--out", "run") == 130
+    assert (empty_folder / "run").is_dir()
+
+
 def test_a_divergence_is_one_line_and_exit_code_1(few, capsys, empty_folder):
     assert run("--lr", "1e38", "--out", "run") == 1
     (line,) = capsys.readouterr().err.splitlines()
@@ -366,7 +428,7 @@ def test_a_divergence_is_one_line_and_exit_code_1(few, capsys, empty_folder):
     assert list(empty_folder.iterdir()) == []
 
 
-def test_data_that_cannot_be_had_is_a_message_and_exit_code_1(
+def test_missing_data_are_a_message_and_exit_code_1(
     tmp_path, empty_folder, monkeypatch, capsys
 ):
     def unreachable(scratch):
@@ -378,7 +440,7 @@ def test_data_that_cannot_be_had_is_a_message_and_exit_code_1(
         monkeypatch.setattr(fashion_mnist, fetcher, unreachable)
     assert run("--out", "run") == 1
     printed = capsys.readouterr()
-    assert printed.err.startswith("Fashion-MNIST cannot be had.")
+    assert printed.err.startswith("Fashion-MNIST was not found.")
     assert printed.err.count("the network is away") == 2
     assert "--data-dir FOLDER" in printed.err
     assert printed.out == ""
@@ -414,6 +476,6 @@ def test_ctrl_c_while_the_data_is_fetched_is_no_traceback(
     def interrupted(*args):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setitem(cli.LOADERS, "fashion-mnist", interrupted)
+    monkeypatch.setitem(data.LOADERS, "fashion-mnist", interrupted)
     assert run("--out", "run") == 130
     assert list(empty_folder.iterdir()) == []

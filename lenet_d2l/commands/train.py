@@ -150,36 +150,38 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
 
 
 def start(parser: Parser, args: argparse.Namespace) -> tuple:
-    """Return a fresh net, the minibatches, and the arithmetic's name."""
+    """Return the net, the minibatches, and the name of the arithmetic."""
     import torch
 
     from .. import d2l, lenet
     from ..data import LOADERS
+    from ..results.runs import load_weights
     from ..speed.fused import arithmetic, with_arithmetic
     from ..speed.memory import keep_freed_memory
 
     args.device = args.device or str(d2l.try_gpu())
     check_device(parser, args.device)
+    torch.manual_seed(args.seed)
+    net = lenet()
+    if args.weights:
+        try:
+            load_weights(net, args.weights)
+        except (OSError, ValueError) as error:
+            parser.error(f"argument --weights: {error}")
     loaders = read_data(
         parser, LOADERS[args.data], args.batch_size, args.data_dir
     )
     keep_freed_memory()
     chosen = arithmetic(args.device, args.plain)
     print(chosen)
-    torch.manual_seed(args.seed)
-    return with_arithmetic(lenet(), chosen.name), *loaders, chosen.name
+    return with_arithmetic(net, chosen.name), *loaders, chosen.name
 
 
 def test(parser: Parser, args: argparse.Namespace) -> int:
     """Print the test accuracy of given weights; return the exit code."""
     from .. import evaluate_accuracy_gpu
-    from ..results.runs import load_weights
 
     net, _, test_iter, _ = start(parser, args)
-    try:
-        load_weights(net, args.weights)
-    except (OSError, ValueError) as error:
-        parser.error(f"argument --weights: {error}")
     net.to(args.device)
     print(f"test acc {evaluate_accuracy_gpu(net, test_iter):.3f}")
     return 0
