@@ -9,7 +9,7 @@ CHAPTERS := $(sort $(wildcard book/*.ipynb))
 TRAINING := book/05_training.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help book test mutate execute serve clean
+.PHONY: help book install test mutate execute serve clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
@@ -44,6 +44,8 @@ endef
 book: $(BOOK_READY) ## Build the HTML, warnings being errors; print its first page
 	.venv-book/bin/jupyter-book build book -W -n --keep-going
 	@echo "Open $(abspath $(SITE))/index.html"
+
+install: $(READY) ## Make the environment that runs the notebooks, in .venv
 
 test: $(READY) ## Run all checks: lint, types, tests, every notebook again
 	$(BIN)/ruff check .
