@@ -1,0 +1,106 @@
+"""Draw the picture of the README and of the book's first page.
+
+``python book/picture.py`` writes ``book/_static/picture.svg``. On the left,
+the first test image of each class with the answer of the run that the book
+shows; on the right, the test accuracy of 100 seeds, epoch by epoch, with the
+post's one run among them.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from matplotlib.figure import Figure, SubFigure
+
+from lenet_d2l import lenet, load_data_fashion_mnist
+from lenet_d2l.datasets.fashion_mnist import CLASSES
+from lenet_d2l.results import post
+from lenet_d2l.results.bands import last_epoch
+from lenet_d2l.results.runs import PUBLISHED, WEIGHTS, load_weights
+
+BOOK = Path(__file__).parent
+PICTURE = BOOK / "_static" / "picture.svg"
+INK, BLUE, RED = "#333333", "#0072b2", "#c23b00"
+STYLE = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.titleweight": "bold",
+    "font.size": 11,
+    **dict.fromkeys(
+        [
+            *("text.color", "axes.edgecolor", "axes.labelcolor"),
+            *("xtick.color", "ytick.color"),
+        ],
+        INK,
+    ),
+}
+
+
+def draw_answers(fig: SubFigure) -> None:
+    """Draw the first test image of each class, the net's answer below."""
+    net = lenet()
+    load_weights(net, PUBLISHED / WEIGHTS)
+    _, test_iter = load_data_fashion_mnist(256)
+    images, labels = test_iter.dataset.tensors
+    firsts = [int((labels == i).nonzero()[0]) for i in range(len(CLASSES))]
+    with torch.no_grad():
+        answers = net(images[firsts]).argmax(1).tolist()
+    for i, (ax, first) in enumerate(zip(fig.subplots(2, 5).flat, firsts)):
+        # Without interpolation the SVG has the image's own 28×28 pixels
+        ax.imshow(images[first, 0], cmap="gray_r", interpolation="none")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        right = answers[i] == i
+        answer = CLASSES[answers[i]]
+        ax.set_xlabel(
+            answer if right else f"{answer}?\nno, {CLASSES[i]}",
+            color=INK if right else RED,
+        )
+    correct = sum(answer == i for i, answer in enumerate(answers))
+    fig.suptitle(f"LeNet names {len(firsts)} images: {correct} right")
+
+
+def draw_seeds(fig: SubFigure) -> None:
+    """Draw the test accuracy of each seed, and the post's, by epoch."""
+    study = pd.read_csv(BOOK / "studies" / "seeds.csv")
+    curves = study.pivot(index="epoch", columns="seed", values="test_acc")
+    ends = last_epoch(study).test_acc
+    post_run = [row.test_acc for row in post.LOG]
+    epochs = curves.index + 1
+    ax = fig.subplots()
+    for seed, curve in curves.items():
+        # With a name in the SVG, by which a test finds it
+        ax.plot(epochs, curve, c=BLUE, lw=0.7, alpha=0.35, gid=f"seed-{seed}")
+    ax.plot(epochs, post_run, c=RED, lw=2, marker=".", ms=9, gid="post")
+    labels = {
+        (0.836, BLUE): f"{len(ends)} seeds,\nmean {ends.mean():.3f}\n"
+        f"± {ends.std():.3f}",
+        (post_run[-1], RED): f"the post's\none run,\n{post_run[-1]:.3f}",
+    }
+    for (y, color), text in labels.items():
+        ax.text(epochs.max() + 0.2, y, text, color=color, va="center")
+    ax.set(xlabel="epoch", xticks=epochs, ylabel="test accuracy")
+    ax.set(ylim=(0.55, 0.85), yticks=[0.6, 0.7, 0.8])
+    fig.suptitle(f"One recipe, {len(ends)} seeds, {len(ends)} results")
+
+
+def picture() -> Figure:
+    """Return the picture."""
+    fig = plt.figure(figsize=(10, 3.7))
+    left, right = fig.subfigures(1, 2, wspace=0.04)
+    draw_answers(left)
+    draw_seeds(right)
+    return fig
+
+
+def write(file: Path) -> None:
+    """Write the picture to ``file``, an SVG."""
+    with plt.rc_context(STYLE, fname=BOOK / "matplotlibrc"):
+        picture().savefig(file, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    write(PICTURE)
