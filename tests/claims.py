@@ -12,6 +12,7 @@ To add a page, give it an entry in both and run ``pytest
 tests/test_prose.py``, which names every number that neither accounts for.
 """
 
+import json
 import math
 import re
 from importlib.metadata import version
@@ -26,6 +27,8 @@ from lenet_d2l.paper.lenet5 import BITMAPS
 from lenet_d2l.results import post
 from lenet_d2l.results.bands import BAD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
+from lenet_d2l.results.spread import FIGURES
+from lenet_d2l.speed import report
 from lenet_d2l.studies.lenet5 import PLAIN_SGD, J
 from lenet_d2l.studies.seconds import TIMED
 
@@ -96,6 +99,9 @@ SEEDS_LAST = last_epoch(SEEDS)
 ACCURACIES = SEEDS_LAST.test_acc
 FAULTS = last_epoch(pd.read_csv(ROOT / "book/studies/faults.csv"))
 SHORT_STEPS = FAULTS[FAULTS.variant == "lr 0.5"].train_loss
+# By the second of the paper's two losses
+LENET5 = last_epoch(pd.read_csv(ROOT / "book/studies/lenet5.csv"))
+LENET5 = LENET5[LENET5.variant == "discriminative"]
 HONEST = 10_000  # Runs to a false alarm, which chapter 8 asserts
 
 # --- What is cited ----------------------------------------------------------
@@ -131,6 +137,31 @@ PAPER_ERROR = 0.95  # Per cent, without distortions
 DISTORTED_ERROR = 0.8  # With them
 PASSES = 20
 
+# --- What the README's tables hold ------------------------------------------
+
+MEANS = {
+    "post": " | ".join(
+        f"{SEEDS_LAST[name].mean():.3f} ± {SEEDS_LAST[name].std():.3f}"
+        for name in FIGURES
+    ),
+    "lenet5": " | ".join(
+        f"{LENET5[name].mean():.3f} ± {LENET5[name].std():.3f}"
+        for name in ("train_acc", "test_acc")
+    ),
+}
+BENCH = json.loads((ROOT / "book/studies/bench.json").read_text())
+WHOLE = report.measured(BENCH, "whole")
+# d2l's own code, the package by PyTorch alone, the package as it is
+STOCK, PLAIN, DEFAULT = list(WHOLE)[:3]
+SECONDS = {way: report.ranged(WHOLE[way].seconds, 1) for way in WHOLE}
+TIMES = {
+    way: report.ranged(ratios, 1)
+    for way, ratios in report.times_stock(BENCH, "whole", "seconds").items()
+}
+MACHINE = (
+    "{processor}, {cores} cores, with PyTorch {torch} and Python {python}."
+).format_map(BENCH["machine"])
+
 # --- What lenet5 holds ------------------------------------------------------
 
 INPUT = PaperInput()(
@@ -142,7 +173,17 @@ BITMAP = f"{len(BITMAPS[0][0])}×{len(BITMAPS[0])}"  # Width, then height
 # --- The claims -------------------------------------------------------------
 
 CLAIMS = {
-    "README.md": [],
+    "README.md": [
+        f"mean ± sd of {len(SEEDS_LAST)} seeds | {MEANS['post']} |",
+        f"the post's one run | {LAST.train_loss:.3f} | {LAST.train_acc:.3f} "
+        f"| {TEST_ACC} |",
+        f"mean ± sd of {len(LENET5)} seeds | another loss | "
+        f"{MEANS['lenet5']} |",
+        f"d2l's own code | {SECONDS[STOCK]} | 1 |",
+        f"by PyTorch alone | {SECONDS[PLAIN]} | {TIMES[PLAIN]} |",
+        f"C (the default) | {SECONDS[DEFAULT]} | {TIMES[DEFAULT]} |",
+        f"of {len(WHOLE[STOCK])} rounds on an {MACHINE}",
+    ],
     "book/01_lenet.ipynb": [
         f"so that {FLAT} numbers fit beside {IMAGE[1]} pixels",
         f"The input has {square(IMAGE)} pixels",
@@ -374,8 +415,9 @@ CLAIMS = {
 NOT_OF_A_RUN = {
     "README.md": {
         *("1998", "2022"),
-        *("3.11", "3.12", "3.13"),  # Python
-        "8000",  # Port
+        *("3.11", "3.14"),  # Python
+        *("0", "5", "100"),  # Seeds, in commands
+        "4.0",  # Licence
     },
     "book/01_lenet.ipynb": {
         *("1980", "1989", "1998"),

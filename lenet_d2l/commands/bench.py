@@ -1,31 +1,32 @@
-"""``bench``: the package against d2l's own, in one run."""
+"""``bench``: the package against d2l's own code, in one run."""
 
+import argparse
 import sys
-from pathlib import Path
 
-from ..data import READERS
-from ..speed.bench import PARTS, BenchFileError, Setting, run_bench
-from ..speed.report import report
+from ..speed import PARTS
 from .arguments import (
     Parser,
-    device_here,
+    add_data_dir,
+    add_device,
+    check_device,
     file_ending,
     read_data,
     whole_number,
 )
 
+HELP = "measure how fast d2l's own code trains, and how fast the package"
+DESCRIPTION = (
+    "Measure the same training by d2l 0.17.0's own loader and function and "
+    "by the package, in turn; take both apart; see how the cost grows. "
+    "Nothing else should run meanwhile. Each measurement is written as it "
+    "ends. Stop the command whenever you like: started again, it goes on "
+    "with the measurements that are missing."
+)
 
-def bench(arguments: list[str]) -> int:
-    """Measure, and print what came out; return the exit code."""
-    command = Parser(
-        prog="python -m lenet_d2l bench",
-        description="Measure the same training by d2l 0.17.0's own loader "
-        "and function, and by the package, in turn; take both apart; see how "
-        "the cost grows. Nothing else should run meanwhile. Each measurement "
-        "is written as it ends; stopped and started again, the command goes "
-        "on with those that are missing.",
-    )
-    add = command.add_argument
+
+def add_arguments(parser: Parser) -> None:
+    """Let ``parser`` take what the command needs."""
+    add = parser.add_argument
     add(
         "--out",
         type=file_ending(".json"),
@@ -38,8 +39,8 @@ def bench(arguments: list[str]) -> int:
         type=whole_number(1),
         default=5,
         metavar="N",
-        help="rounds, in each of which everything is measured once "
-        "(default: %(default)s)",
+        help="rounds, each of which measures everything once; ladder and "
+        "scale are in the first three only (default: %(default)s)",
     )
     add(
         "--parts",
@@ -47,7 +48,7 @@ def bench(arguments: list[str]) -> int:
         choices=PARTS,
         default=PARTS,
         metavar="PART",
-        help=f"of {', '.join(PARTS)} (default: all)",
+        help=f"any of {', '.join(PARTS)} (default: all)",
     )
     add(
         "--num-epochs",
@@ -61,41 +62,37 @@ def bench(arguments: list[str]) -> int:
         type=whole_number(2560, 60_000),
         default=60_000,
         metavar="N",
-        help="images to train on, and a sixth of it to test with "
-        "(default: %(default)s)",
+        help="images to train on; a sixth as many test (default: "
+        "%(default)s)",
     )
-    add(
-        "--device",
-        type=device_here,
-        default="cpu",
-        help="where to train (default: %(default)s)",
-    )
-    add(
-        "--data-dir",
-        type=Path,
-        metavar="FOLDER",
-        help="with the four files of Fashion-MNIST (default: found, or "
-        "fetched once and cached)",
-    )
-    args = command.parse_args(arguments)
+    add_device(parser)
+    add_data_dir(parser)
+
+
+def run(parser: Parser, args: argparse.Namespace) -> int:
+    """Measure, and print what came out; return the exit code."""
+    check_device(parser, args.device)
+    from ..datasets.fashion_mnist import read_fashion_mnist
+    from ..speed.bench_file import BenchFileError
+    from ..speed.measure import Setting
+    from ..speed.report import report
+    from ..speed.rounds import run_rounds
+
     # Once, before the processes do
-    read_data(command, READERS["fashion-mnist"], args.data_dir)
+    read_data(parser, read_fashion_mnist, args.data_dir)
+    setting = Setting(args.num_epochs, args.images, args.device)
     try:
-        result = run_bench(
-            args.out,
-            Setting(args.num_epochs, args.images, args.device),
-            args.repeats,
-            tuple(args.parts),
-            args.data_dir,
+        bench = run_rounds(
+            args.out, setting, args.repeats, tuple(args.parts), args.data_dir
         )
     except BenchFileError as error:
-        command.error(f"argument --out: {error}")
+        parser.error(f"argument --out: {error}")
     except (OSError, RuntimeError) as error:
         said = " ".join(str(error).split())
-        print(f"{command.prog}: stopped: {said}", file=sys.stderr)
+        print(f"{parser.prog}: stopped: {said}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here")
         raise
-    print(report(result))
+    print(report(bench))
     return 0

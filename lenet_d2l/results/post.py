@@ -4,32 +4,27 @@ These are facts of the post (2022; PyTorch 1.12.1, one GPU that it does not
 name), not results of this package.
 """
 
-from typing import NamedTuple
+from .runs import EpochRow
 
 EXAMPLES = 60_000  # Images in an epoch
 
-
-class PostEpoch(NamedTuple):
-    """A row of the post's log, as printed; ``epoch`` counts from 0."""
-
-    epoch: int
-    train_loss: float
-    train_acc: float
-    test_acc: float
-    printed_speed: float  # "examples/sec"
-
-
 LOG = (
-    PostEpoch(0, 2.317, 0.102, 0.100, 174566.9),
-    PostEpoch(1, 1.383, 0.459, 0.580, 139471.3),
-    PostEpoch(2, 0.857, 0.661, 0.652, 115809.0),
-    PostEpoch(3, 0.718, 0.716, 0.701, 99568.9),
-    PostEpoch(4, 0.648, 0.748, 0.752, 87336.1),
-    PostEpoch(5, 0.590, 0.770, 0.776, 77399.1),
-    PostEpoch(6, 0.550, 0.787, 0.781, 69605.1),
-    PostEpoch(7, 0.515, 0.800, 0.793, 63230.5),
-    PostEpoch(8, 0.485, 0.816, 0.799, 57836.1),
-    PostEpoch(9, 0.459, 0.829, 0.761, 53456.0),
+    EpochRow(0, 2.317, 0.102, 0.100),
+    EpochRow(1, 1.383, 0.459, 0.580),
+    EpochRow(2, 0.857, 0.661, 0.652),
+    EpochRow(3, 0.718, 0.716, 0.701),
+    EpochRow(4, 0.648, 0.748, 0.752),
+    EpochRow(5, 0.590, 0.770, 0.776),
+    EpochRow(6, 0.550, 0.787, 0.781),
+    EpochRow(7, 0.515, 0.800, 0.793),
+    EpochRow(8, 0.485, 0.816, 0.799),
+    EpochRow(9, 0.459, 0.829, 0.761),
+)
+
+# The "examples/sec" of each epoch
+PRINTED_SPEEDS = (
+    *(174566.9, 139471.3, 115809.0, 99568.9, 87336.1),
+    *(77399.1, 69605.1, 63230.5, 57836.1, 53456.0),
 )
 
 
@@ -39,7 +34,7 @@ def seconds_so_far() -> list[float]:
     At every epoch the post prints (examples of all ten epochs) / (seconds so
     far), so the seconds are (examples of all ten epochs) / (printed speed).
     """
-    return [EXAMPLES * len(LOG) / row.printed_speed for row in LOG]
+    return [EXAMPLES * len(LOG) / speed for speed in PRINTED_SPEEDS]
 
 
 def seconds_per_epoch() -> list[float]:

@@ -29,8 +29,17 @@ RECORDS, WEIGHTS = "records.json", "weights.safetensors"
 PUBLISHED = Path(str(resources.files(__package__))) / "published"
 
 
+class EpochRow(NamedTuple):
+    """What one epoch gave: an ``EpochRecord`` without its times."""
+
+    epoch: int
+    train_loss: float
+    train_acc: float
+    test_acc: float
+
+
 class Run(NamedTuple):
-    """One record an epoch, and the settings and versions that made them."""
+    """One record per epoch, and the settings and versions that made them."""
 
     records: "list[EpochRecord]"
     settings: dict[str, Any]

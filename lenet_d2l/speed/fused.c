@@ -14,8 +14,10 @@
 
 #ifdef __AVX512F__
 #define LANES 16
+enum { WIDE = 2 }; /* 32 registers for sums */
 #else
 #define LANES 8
+enum { WIDE = 1 }; /* 16 of them */
 #endif
 
 typedef float v __attribute__((vector_size(4 * LANES)));
@@ -37,6 +39,7 @@ enum {
     C1 = 6, SIDE1 = SIDE,     /* First convolution: maps, and their side */
     C2 = 16, SIDE2 = 10,      /* Second convolution */
     FEATURES = C2 * SIDE2 / 2 * SIDE2 / 2,
+    WEIGHTS = C1 * K * K + C1 + C2 * C1 * K * K + C2, /* And biases */
     MOST = C1 * SIDE1 * SIDE1 /* Pixels in the largest maps */
 };
 
@@ -48,90 +51,85 @@ typedef struct {
     v a2[C2][SIDE2][SIDE2];
 } Saved;
 
-/* Gradients of all weights and biases, summed over images */
+/* Gradients of all weights and biases, summed over groups */
 typedef struct {
-    float w1[C1][1][K][K], b1[C1], w2[C2][C1][K][K], b2[C2];
+    v w1[C1][1][K][K], b1[C1], w2[C2][C1][K][K], b2[C2];
 } Gradients;
 
 const long lanes = LANES;
 const long saved_floats = sizeof(Saved) / sizeof(float);
 
-INLINE float total(v x)
-{
-    float sum = 0;
-    for (int m = 0; m < LANES; m++)
-        sum += x[m];
-    return sum;
-}
-
 /* Convolution, sigmoid and mean of 2x2 pixels, S being the side of the maps.
-   Each row of a map is computed in parts of T pixels. */
-INLINE void forward(int C, int O, int S, int T,
+   M maps of T pixels in a row are computed at a time: so many sums stay in
+   registers, and share what is read of input and weights. */
+INLINE void forward(int C, int O, int S, int M, int T,
                     const v x[C][S + K - 1][S + K - 1],
                     const float w[O][C][K][K], const float b[O],
                     v a[O][S][S], v p[O][S / 2][S / 2])
 {
-    for (int o = 0; o < O; o++) {
-        for (int h = 0; h < S; h++)
+    for (int h = 0; h < S; h++)
+        for (int o = 0; o < O; o += M)
             for (int l = 0; l < S; l += T) {
-                v sum[T];
-                UNROLL for (int t = 0; t < T; t++)
-                    sum[t] = (v){} + b[o];
+                v sum[M][T];
+                UNROLL for (int m = 0; m < M; m++)
+                    UNROLL for (int t = 0; t < T; t++)
+                        sum[m][t] = (v){} + b[o + m];
                 for (int c = 0; c < C; c++)
                     UNROLL for (int i = 0; i < K; i++)
                         UNROLL for (int j = 0; j < K; j++)
                             UNROLL for (int t = 0; t < T; t++)
-                                sum[t] += w[o][c][i][j]
-                                          * x[c][h + i][l + t + j];
-                UNROLL for (int t = 0; t < T; t++)
-                    a[o][h][l + t] = sum[t];
+                                UNROLL for (int m = 0; m < M; m++)
+                                    sum[m][t] += w[o + m][c][i][j]
+                                                 * x[c][h + i][l + t + j];
+                UNROLL for (int m = 0; m < M; m++)
+                    UNROLL for (int t = 0; t < T; t++)
+                        a[o + m][h][l + t] = sum[m][t];
             }
-        float *flat = (float *)a[o]; /* A loop for libmvec */
-        for (int n = 0; n < S * S * LANES; n++)
-            flat[n] = 1 / (1 + expf(-flat[n]));
+    float *flat = (float *)a; /* A loop for libmvec */
+    for (int n = 0; n < O * S * S * LANES; n++)
+        flat[n] = 1 / (1 + expf(-flat[n]));
+    for (int o = 0; o < O; o++)
         for (int h = 0; h < S / 2; h++)
             for (int l = 0; l < S / 2; l++)
                 p[o][h][l] = (a[o][2 * h][2 * l] + a[o][2 * h][2 * l + 1]
                               + a[o][2 * h + 1][2 * l]
                               + a[o][2 * h + 1][2 * l + 1]) / 4;
-    }
 }
 
 /* From the gradient in the means, dp, to that before the sigmoid, g, and to
-   those in weights and biases, which are added to dw and db. T maps at a time
-   share what is read of the input. */
-INLINE void backward(int C, int O, int S, int T,
+   those in weights and biases, which are added to dw and db. M maps share
+   what is read of the input; R rows of them stay in the processor's cache. */
+INLINE void backward(int C, int O, int S, int M, int R,
                      const v x[C][S + K - 1][S + K - 1],
                      const v a[O][S][S], const v dp[O][S / 2][S / 2],
-                     v g[O][S][S], float dw[O][C][K][K], float db[O])
+                     v g[O][S][S], v dw[O][C][K][K], v db[O])
 {
-    for (int o = 0; o < O; o++) {
-        v sum = {};
-        for (int h = 0; h < S; h++)
-            for (int l = 0; l < S; l++) {
-                v s = a[o][h][l];
-                g[o][h][l] = dp[o][h / 2][l / 2] / 4 * s * (1 - s);
-                sum += g[o][h][l];
-            }
-        db[o] += total(sum);
-    }
-    for (int o = 0; o < O; o += T)
-        for (int c = 0; c < C; c++)
-            for (int i = 0; i < K; i++) {
-                v sum[T][K];
-                UNROLL for (int t = 0; t < T; t++)
-                    UNROLL for (int j = 0; j < K; j++)
-                        sum[t][j] = (v){};
-                for (int h = 0; h < S; h++)
-                    for (int l = 0; l < S; l++)
-                        UNROLL for (int t = 0; t < T; t++)
-                            UNROLL for (int j = 0; j < K; j++)
-                                sum[t][j] += g[o + t][h][l]
-                                             * x[c][h + i][l + j];
-                UNROLL for (int t = 0; t < T; t++)
-                    UNROLL for (int j = 0; j < K; j++)
-                        dw[o + t][c][i][j] += total(sum[t][j]);
-            }
+    for (int o = 0; o < O; o += M)
+        for (int r = 0; r < S; r += R) {
+            for (int m = o; m < o + M; m++)
+                for (int h = r; h < r + R; h++)
+                    for (int l = 0; l < S; l++) {
+                        v s = a[m][h][l];
+                        g[m][h][l] = dp[m][h / 2][l / 2] / 4 * s * (1 - s);
+                        db[m] += g[m][h][l];
+                    }
+            for (int c = 0; c < C; c++)
+                for (int i = 0; i < K; i++) {
+                    v sum[M][K];
+                    UNROLL for (int m = 0; m < M; m++)
+                        UNROLL for (int j = 0; j < K; j++)
+                            sum[m][j] = dw[o + m][c][i][j];
+                    for (int h = r; h < r + R; h++)
+                        for (int l = 0; l < S; l++)
+                            UNROLL for (int m = 0; m < M; m++)
+                                UNROLL for (int j = 0; j < K; j++)
+                                    sum[m][j] += g[o + m][h][l]
+                                                 * x[c][h + i][l + j];
+                    UNROLL for (int m = 0; m < M; m++)
+                        UNROLL for (int j = 0; j < K; j++)
+                            dw[o + m][c][i][j] = sum[m][j];
+                }
+        }
 }
 
 /* From the gradient before the sigmoid, g, to that in the input, dx */
@@ -154,25 +152,28 @@ INLINE void to_input(int C, int O, int S, const float w[O][C][K][K],
         }
 }
 
-/* Features (n, 400) of images (n, 28, 28); saved has one entry a group.
+/* Features (n, 400) of images (n, 28, 28). For the way back, saved has an
+   entry a group; otherwise (keep = 0) one a thread, which stays in its cache.
    The lanes of a last group that n does not fill are images of zeros. */
 void features(long n, const float image[][SIDE][SIDE], const float *w1,
               const float *b1, const float *w2, const float *b2,
-              Saved *saved, float feature[][FEATURES], int threads)
+              Saved *saved, float feature[][FEATURES], int keep, int threads)
 {
     #pragma omp parallel for num_threads(threads)
     for (long first = 0; first < n; first += LANES) {
-        Saved *s = saved + first / LANES;
+        Saved *s = saved + (keep ? first / LANES : omp_get_thread_num());
         long here = n - first < LANES ? n - first : LANES;
         v p2[FEATURES];
         memset(s->x, 0, sizeof s->x);
-        for (long m = 0; m < here; m++)
-            for (int h = 0; h < SIDE; h++)
+        for (int h = 0; h < SIDE; h++)
+            for (long m = 0; m < here; m++)
                 for (int l = 0; l < SIDE; l++)
                     s->x[0][h + K / 2][l + K / 2][m]
                         = image[first + m][h][l];
-        forward(1, C1, SIDE1, 14, s->x, (void *)w1, b1, s->a1, s->p1);
-        forward(C1, C2, SIDE2, 10, s->p1, (void *)w2, b2, s->a2, (void *)p2);
+        forward(1, C1, SIDE1, 3 * WIDE, 4, s->x, (void *)w1, b1, s->a1,
+                s->p1);
+        forward(C1, C2, SIDE2, 2 * WIDE, 5, s->p1, (void *)w2, b2, s->a2,
+                (void *)p2);
         for (long m = 0; m < here; m++)
             for (int k = 0; k < FEATURES; k++)
                 feature[first + m][k] = p2[k][m];
@@ -181,7 +182,7 @@ void features(long n, const float image[][SIDE][SIDE], const float *w1,
 
 /* Gradients, a sum for each thread, from that in the features (n, 400) */
 void gradients(long n, const float gradient[][FEATURES], const float *w2,
-               const Saved *saved, Gradients *sums, int threads)
+               const Saved *saved, float sums[][WEIGHTS], int threads)
 {
     #pragma omp parallel num_threads(threads)
     {
@@ -196,12 +197,15 @@ void gradients(long n, const float gradient[][FEATURES], const float *w2,
             for (long m = 0; m < here; m++)
                 for (int k = 0; k < FEATURES; k++)
                     dp2[k][m] = gradient[first + m][k];
-            backward(C1, C2, SIDE2, 4, s->p1, s->a2, (void *)dp2, (void *)g,
-                     sum.w2, sum.b2);
+            backward(C1, C2, SIDE2, 2 * WIDE, SIDE2, s->p1, s->a2,
+                     (void *)dp2, (void *)g, sum.w2, sum.b2);
             to_input(C1, C2, SIDE2, (void *)w2, (void *)g, dp1);
-            backward(1, C1, SIDE1, 3, s->x, s->a1, dp1, (void *)g, sum.w1,
-                     sum.b1);
+            backward(1, C1, SIDE1, WIDE + 1, 2, s->x, s->a1, dp1, (void *)g,
+                     sum.w1, sum.b1);
         }
-        sums[omp_get_thread_num()] = sum;
+        float *mine = sums[omp_get_thread_num()];
+        for (int k = 0; k < WEIGHTS; k++)
+            for (int m = 0; m < LANES; m++)
+                mine[k] += ((v *)&sum)[k][m];
     }
 }

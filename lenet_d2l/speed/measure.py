@@ -1,20 +1,20 @@
 """What is measured: each measurement in a process of its own.
 
 Source: the chapter "Where the time goes". Before its clock starts each one
-does a little of what is to be measured; what that takes is its start-up.
+does a little of what is to be measured; how long that takes is its start-up.
 """
 
 import io
-import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import (
     AbstractContextManager,
     contextmanager,
     nullcontext,
     redirect_stdout,
 )
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,60 +22,69 @@ from typing import Any
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib_inline.backend_inline import set_matplotlib_formats
-from torch import Tensor, nn
-from torch.func import functional_call, grad, stack_module_state, vmap
-from torch.nn.functional import cross_entropy
 from traitlets.config import Config
 
-from .. import training
-from ..accuracy import evaluate_accuracy_gpu
-from ..data import minibatches
-from ..datasets.idx_files import Files
-from ..net import init_weights, lenet
-from ..training import synchronize, train_epoch
-from .phases import PHASES, REST, PhaseClock
+from ..datasets.idx_files import HEADER, Files
+from ..training import synchronize
+from .bench_file import Entry
+from .phases import PHASES, PhaseClock
 from .ways import WAYS, Way
 
 LR, SEED = 0.9, 0
 LINE = re.compile(r"loss (\S+), train acc (\S+), test acc (\d\.\d+)")
+Wait = Callable[[], Any]
 
 
-def size(files: Files, part: str) -> int:
-    """Return how many examples ``part`` has, "train" or "t10k"."""
-    return int.from_bytes(files[f"{part}-labels-idx1-ubyte"][4:8], "big")
+@dataclass(frozen=True)
+class Setting:
+    """Under which conditions something is measured."""
+
+    num_epochs: int = 10
+    images: int = 60_000  # To train on; a sixth of it to test with
+    device: str = "cpu"
+    threads: int = field(default_factory=torch.get_num_threads)
+    batch_size: int = 256
 
 
-def shortened(files: Files, **sizes: int) -> Files:
-    """Return the first examples: ``train`` and ``t10k`` say how many."""
+@dataclass(frozen=True)
+class Task:
+    """One measurement: ``function(task, files, wait)`` returns its entry.
+
+    ``changes`` are those of the setting in the course of it, by their names
+    in the entry. ``at_once`` processes do it at the same time; each calls
+    ``wait`` after its warm-up, to wait there for the others.
+    """
+
+    name: str
+    function: Callable[["Task", Files, Wait], Entry]
+    setting: Setting
+    way: str = ""
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    at_once: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the numbers in its entry."""
+        return tuple(self.changes) or NAMES[self.function.__name__]
+
+
+def shortened(files: Files, train: int, t10k: int) -> Files:
+    """Return the first ``train`` and ``t10k`` examples of the two sets."""
     short = {}
     for name, content in files.items():
-        n = sizes[name.partition("-")[0]]
-        header, an_item = (16, 784) if "images" in name else (8, 1)
-        count = n.to_bytes(4, "big")
-        short[name] = content[:4] + count + content[8 : header + n * an_item]
+        part, _, kind = name.partition("-")
+        n = {"train": train, "t10k": t10k}[part]
+        end = HEADER[kind] + n * (784 if "images" in kind else 1)
+        short[name] = content[:4] + n.to_bytes(4, "big") + content[8:end]
     return short
 
 
-def for_warm_up(files: Files, batch: int, batches: int = 1) -> Files:
-    """Return minibatches of each size that there is: full, and last."""
-    train, test = size(files, "train"), size(files, "t10k")
-    return shortened(
-        files,
-        train=min(train, batches * batch + train % batch),
-        t10k=min(test, batch + test % batch),
-    )
-
-
-def memory(entry: str) -> int | None:
-    """Return "VmRSS" or "VmHWM", its highest so far, in bytes; Linux only."""
+def memory() -> dict[str, int]:
+    """Return the bytes that the process has, and had at most; Linux only."""
     status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    line = re.search(rf"{entry}:\s+(\d+) kB", status.read_text())
-    return int(line[1]) * 1024 if line else None
-
-
-AFTER_IMPORTS = memory("VmRSS")
+    text = status.read_text() if status.exists() else ""
+    found = re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", text)
+    return {name: 1024 * int(size) for name, size in found}
 
 
 @contextmanager
@@ -87,155 +96,99 @@ def as_in_a_notebook() -> Iterator[io.StringIO]:
     config = Config()
     config.HistoryManager.enabled = False
     shell: Any = InteractiveShell.instance(config=config)
-    shell.kernel = None  # That there is one is what Animator asks
+    shell.kernel = None  # Animator asks only whether there is one
     set_matplotlib_formats("svg")
     with redirect_stdout(io.StringIO()) as output:
         yield output
 
 
-class Prepared:
-    """A way with its first steps taken, and a fresh net."""
-
-    def __init__(self, name: str, files: Files, batch: int, device: str):
-        self.way: Way = WAYS[name]
-        self.files, self.batch, self.device = files, batch, device
-        start = time.perf_counter()
-        with self.way.around():
-            net = self.way.net()
-            # d2l's train_ch6 draws after every fifth of the minibatches
-            few = self.way.load(for_warm_up(files, batch, 5), batch)
-            self.way.train(net, *few, 1, LR, device)
-        synchronize(device)
-        self.start_up = time.perf_counter() - start
-        torch.manual_seed(SEED)
-        self.net = self.way.net()
-
-    def train(
-        self,
-        num_epochs: int,
-        loading: AbstractContextManager | None = None,
-    ) -> float:
-        """Load the data, within ``loading``, and train; return the seconds.
-
-        What one way does as it loads, another does in every epoch.
-        """
-        start = time.perf_counter()
-        with self.way.around():
-            with loading or nullcontext():
-                loaders = self.way.load(self.files, self.batch)
-            self.way.train(self.net, *loaders, num_epochs, LR, self.device)
-        synchronize(self.device)
-        return time.perf_counter() - start
-
-
-def whole(
-    files: Files, name: str, batch: int, num_epochs: int, device: str
-) -> dict[str, Any]:
-    """Train for some epochs; return seconds, memory and the last figures."""
-    with as_in_a_notebook() as output:
-        prepared = Prepared(name, files, batch, device)
-        seconds = prepared.train(num_epochs)
-    most = memory("VmHWM")
-    return {
-        "seconds": seconds,
-        "start_up": prepared.start_up,
-        "memory": most - AFTER_IMPORTS if most and AFTER_IMPORTS else None,
-        "figures": LINE.findall(output.getvalue())[-1],
-    }
-
-
-def split(
-    files: Files, name: str, batch: int, num_epochs: int, device: str
-) -> dict[str, float]:
-    """Train for some epochs; return the seconds of each phase of one."""
-    with as_in_a_notebook():
-        prepared = Prepared(name, files, batch, device)
-        clock = PhaseClock(device)
-        with clock.watch(prepared.net):
-            prepared.train(num_epochs, clock.phase("data"))
-    return {
-        phase: clock.seconds[phase] / num_epochs for phase in (*PHASES, REST)
-    }
-
-
-def multiplication_rate(device: str, size: int = 2048) -> float:
-    """Return how many multiply-adds of float32 matrices a second takes."""
-    a, b = torch.rand(2, size, size, device=device)
-    seconds = []
-    for _ in range(12):
-        synchronize(device)
-        start = time.perf_counter()
-        a @ b
-        synchronize(device)
-        seconds.append(time.perf_counter() - start)
-    return size**3 / median(seconds[2:])
-
-
-def epoch(
+def train(
+    way: Way,
+    setting: Setting,
     files: Files,
-    name: str,
-    batch: int,
-    device: str,
-    wait: Callable[[], Any],
-) -> float:
-    """Train an epoch and evaluate it; return the seconds of both.
+    wait: Wait,
+    watch: AbstractContextManager | None = None,
+) -> tuple[float, float, Any]:
+    """Train within ``watch``, after a warm-up; return the seconds of both.
 
-    Between the warm-up and the epoch stands ``wait``, at which those that
-    are measured at once wait for each other.
+    Beside them what the way's ``train`` returns. Loading the data is in the
+    seconds: what one way does as it loads, another does in every epoch.
     """
-    way = WAYS[name]
-    with way.around():
-        training.keep_freed_memory()
+    n, m, batch = setting.images, -(-setting.images // 6), setting.batch_size
+
+    def seconds(train: int, t10k: int, num_epochs: int) -> tuple[float, Any]:
+        part = shortened(files, train, t10k)
         torch.manual_seed(SEED)
         net = way.net()
-        net.apply(init_weights)
-        net.to(device)
-        optimizer = torch.optim.SGD(net.parameters(), LR)
-        loss = nn.CrossEntropyLoss()
-
-        def train(train_iter: Iterable, test_iter: Iterable) -> None:
-            train_epoch(net, train_iter, loss, optimizer, device)
-            evaluate_accuracy_gpu(net, test_iter, device)
-            synchronize(device)
-
-        train(*way.load(for_warm_up(files, batch), batch))
-        loaders = way.load(files, batch)
-        wait()
         start = time.perf_counter()
-        train(*loaders)
-        return time.perf_counter() - start
+        loaders = way.load(part, batch)
+        result = way.train(net, *loaders, num_epochs, LR, setting.device)
+        synchronize(setting.device)
+        return time.perf_counter() - start, result
+
+    # Minibatches of each size that there is: full, of which d2l's train_ch6
+    # needs five to draw, and last
+    few = min(n, 5 * batch + n % batch), min(m, batch + m % batch)
+    start_up, _ = seconds(*few, 1)
+    wait()
+    with watch or nullcontext():
+        took, result = seconds(n, m, setting.num_epochs)
+    return took, start_up, result
 
 
-def batched_epoch(
-    files: Files, batch: int, seeds: int, steps: int = 10
-) -> float:
-    """Train nets from many seeds as one; return the seconds of an epoch.
-
-    Every weight has an axis more, for the seed, and ``torch.func`` does to
-    all what it would do to one. Each seed has its own order of images. A few
-    ``steps`` are timed, and no evaluation.
-    """
-    training.keep_freed_memory()
-    dataset: Any = minibatches(files, batch)[0].dataset
-    X, y = dataset.tensors
-    nets = [lenet()[1:] for _ in range(seeds)]  # Reshape asks for 4 axes
-    weights = {
-        name: weight.detach()
-        for name, weight in stack_module_state(nets)[0].items()
+def time_training(task: Task, files: Files, wait: Wait) -> Entry:
+    """Train; return seconds, peak of memory, metrics of the last epoch."""
+    before = memory()
+    with as_in_a_notebook() as output:
+        seconds, start_up, _ = train(
+            WAYS[task.way], task.setting, files, wait
+        )
+    most = memory()
+    return {
+        "seconds": seconds,
+        "start_up": start_up,
+        "memory": most["VmHWM"] - before["VmRSS"] if most else None,
+        "metrics": " ".join(LINE.findall(output.getvalue())[-1]),
     }
 
-    def loss(weights: dict[str, Tensor], X: Tensor, y: Tensor) -> Tensor:
-        return cross_entropy(functional_call(nets[0], weights, (X,)), y)
 
-    gradients = vmap(grad(loss))
+def time_phases(task: Task, files: Files, wait: Wait) -> Entry:
+    """Train; return the seconds of each phase of an epoch."""
+    clock, way = PhaseClock(task.setting.device), WAYS[task.way]
+    way = replace(way, load=clock.phase("data")(way.load))
+    with as_in_a_notebook():
+        train(way, task.setting, files, wait, clock.watch())
+    epochs = task.setting.num_epochs
+    return {name: clock.seconds[name] / epochs for name in PHASES}
 
-    def train(steps: int) -> None:
-        for _ in range(steps):
-            indices = torch.randint(len(X), (seeds, batch))
-            for name, g in gradients(weights, X[indices], y[indices]).items():
-                weights[name] -= LR * g
 
-    train(2)
-    start = time.perf_counter()
-    train(steps)
-    return (time.perf_counter() - start) / steps * math.ceil(len(X) / batch)
+def multiply(task: Task, files: Files, wait: Wait, size: int = 2048) -> Entry:
+    """Multiply matrices of float32; return the multiply-adds a second."""
+    a, b = torch.rand(2, size, size, device=task.setting.device)
+    seconds = []
+    for _ in range(12):
+        synchronize(task.setting.device)
+        start = time.perf_counter()
+        a @ b
+        synchronize(task.setting.device)
+        seconds.append(time.perf_counter() - start)
+    return {"a second": size**3 / median(seconds[2:])}
+
+
+def time_epochs(task: Task, files: Files, wait: Wait) -> Entry:
+    """Time an epoch and its evaluation in each changed setting."""
+    entry = {}
+    for name, change in task.changes.items():
+        setting = replace(task.setting, num_epochs=1, **change)
+        torch.set_num_threads(setting.threads)
+        with as_in_a_notebook():
+            *_, (record,) = train(WAYS[task.way], setting, files, wait)
+        entry[name] = record.train_seconds + record.eval_seconds
+    return entry
+
+
+NAMES = {
+    "time_training": ("seconds", "start_up", "memory", "metrics"),
+    "time_phases": PHASES,
+    "multiply": ("a second",),
+}

@@ -4,7 +4,7 @@ Source: the chapter "Where the time goes". Ratios are taken round by round,
 so that both of their numbers are of the same minutes.
 """
 
-import math
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -12,139 +12,112 @@ import torch
 
 from ..net import lenet
 from ..paper.counts import layer_counts
-from .bench import BEFORE, FEW_EPOCHS
-from .phases import PHASES, REST
-from .ways import STOCK, WAYS
+from .bench_file import Bench
+from .phases import PHASES
+from .rounds import FEW_EPOCHS
+from .ways import LADDER, STOCK
 
-Bench = dict[str, Any]
 
-
-def spread(values: pd.Series, digits: int = 2) -> str:
+def ranged(values: pd.Series, digits: int = 2) -> str:
     """Return the median, and the lowest and highest in brackets."""
     low, mid, high = values.min(), values.median(), values.max()
     return f"{mid:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def measured(bench: Bench, part: str) -> dict[str, list]:
-    """Return the results of a part of the bench by what follows its name."""
+def measured(bench: Bench, part: str) -> dict[str, pd.DataFrame]:
+    """Return by way the numbers of a part of the bench, a row per round."""
     start = f"{part}/"
     return {
-        name.removeprefix(start): values
-        for name, values in bench["results"].items()
-        if name.startswith(start) and values
+        name.removeprefix(start): pd.DataFrame(entries)
+        for name, entries in bench["results"].items()
+        if name.startswith(start) and entries
     }
 
 
-def column(results: list[dict], name: str) -> pd.Series:
-    """Return one number of each round."""
-    return pd.Series([result[name] for result in results], dtype=float)
+def times_stock(bench: Bench, part: str, name: str) -> dict[str, pd.Series]:
+    """Return by way, round by round, how many times as fast as stock it is.
 
-
-def ratio(above: pd.Series, below: pd.Series) -> pd.Series:
-    """Divide round by round, as many as both have."""
-    rounds = min(len(above), len(below))
-    return above[:rounds] / below[:rounds]
+    ``name`` is the number that is compared, in the rounds that both have.
+    """
+    ways = measured(bench, part)
+    if STOCK not in ways:
+        return {}
+    stock = ways[STOCK][name]
+    return {way: (stock / ways[way][name]).dropna() for way in ways}
 
 
 def whole(bench: Bench) -> pd.DataFrame:
-    """Return seconds, ratio to stock, memory and figures of each way."""
-    results = measured(bench, "whole")
-    lines = {}
-    for way, runs in results.items():
-        seconds = column(runs, "seconds")
-        times = ratio(column(results[STOCK], "seconds"), seconds)
-        memory = column(runs, "memory") / 1e6
-        lines[way] = {
-            "seconds": spread(seconds, 1),
-            "times as fast": spread(times),
-            "start-up (s)": spread(column(runs, "start_up"), 1),
-            "memory (MB)": spread(memory, 0),
+    """Return seconds, ratio to stock, memory and metrics of each way."""
+    times = times_stock(bench, "whole", "seconds")
+    rows = {
+        way: {
+            "seconds": ranged(rounds.seconds, 1),
+            "times as fast": ranged(times[way]) if times else "",
+            "start-up (s)": ranged(rounds.start_up, 1),
+            "memory (MB)": ranged(rounds.memory.astype(float) / 1e6, 0),
             "loss, train acc, test acc": "; ".join(
-                sorted({" ".join(run["figures"]) for run in runs})
+                sorted(set(rounds.metrics))
             ),
         }
-    return pd.DataFrame(lines).T
+        for way, rounds in measured(bench, "whole").items()
+    }
+    return pd.DataFrame(rows).T
 
 
 def split(bench: Bench) -> pd.DataFrame:
     """Return the median seconds of each phase of an epoch, by way.
 
-    The last row is the limit: the multiply-adds alone, at the speed at which
-    this machine multiplies large matrices.
+    The last row is the yardstick: the multiply-adds alone, at the speed at
+    which PyTorch multiplies large matrices on this machine.
     """
-    table = pd.DataFrame(
-        {
-            way: pd.DataFrame(rounds).median()
-            for way, rounds in measured(bench, "split").items()
-        }
-    ).T
-    table = table.reindex(columns=[*PHASES, REST])
-    table["sum"] = table.sum(axis=1)
-    if bench["results"].get("limit"):
-        table.loc["limit"] = pd.Series(limit(bench))
-    return table
+    ways = measured(bench, "split")
+    medians = {way: rounds.median() for way, rounds in ways.items()}
+    if bench["results"].get("yardstick"):
+        medians["yardstick"] = yardstick(bench)
+    table = pd.DataFrame(medians).T.reindex(columns=PHASES)
+    return table.assign(sum=table.sum(axis=1))
 
 
 def multiply_adds() -> dict[str, int]:
-    """Return those of an image: forward, and backward.
+    """Return the multiply-adds of an image: forward, and backward.
 
     Backward, each product gives one for the weight and one for the input;
     the first layer's input, the image, needs none.
     """
-    counts = [c.multiply_adds for c in layer_counts(lenet(), AN_IMAGE)]
+    image = torch.zeros(1, 1, 28, 28)
+    counts = [count.multiply_adds for count in layer_counts(lenet(), image)]
     first = next(count for count in counts if count)
     return {"forward": sum(counts), "backward": 2 * sum(counts) - first}
 
 
-AN_IMAGE = torch.zeros(1, 1, 28, 28)
-
-
-def limit(bench: Bench) -> dict[str, float]:
+def yardstick(bench: Bench) -> pd.Series:
     """Return the seconds of an epoch's multiply-adds, by phase."""
-    rate = pd.Series(bench["results"]["limit"]).median()
-    images = bench["setting"]["images"]
-    each = multiply_adds()
-    seconds = {
-        "forward": images * each["forward"] / rate,
-        "backward": images * each["backward"] / rate,
-        "evaluation": math.ceil(images / 6) * each["forward"] / rate,
-    }
-    return seconds | {"sum": sum(seconds.values())}
-
-
-def evaluation(bench: Bench) -> dict[str, pd.Series]:
-    """Return how many times as fast as stock each way evaluates."""
-    results = measured(bench, "split")
-    stock = column(results[STOCK], "evaluation")
-    return {
-        way: ratio(stock, column(rounds, "evaluation"))
-        for way, rounds in results.items()
-        if way != STOCK
-    }
+    rate = pd.DataFrame(bench["results"]["yardstick"])["a second"].median()
+    each = pd.Series(multiply_adds())
+    each["evaluation"] = each["forward"] / 6
+    return each * bench["setting"]["images"] / rate
 
 
 def ladder(bench: Bench) -> pd.DataFrame:
     """Return an epoch's seconds by way, and what its change gained.
 
-    The gain is that in speed over the way before it: 1.50 is half as fast
-    again, 1.00 is nothing.
+    The gain is in speed over the row before: 1.50 is half as fast again,
+    1.00 is nothing.
     """
-    results = measured(bench, "ladder")
+    ways = measured(bench, "ladder")
     epochs = min(FEW_EPOCHS, bench["setting"]["num_epochs"])
-    lines = {}
-    for way, rounds in results.items():
-        seconds = column(rounds, "seconds") / epochs
-        lines[way] = {
-            "kept": "yes" if WAYS[way].kept else "no",
-            "s an epoch": spread(seconds),
+    rows = {
+        way: {
+            "s an epoch": ranged(rounds.seconds / epochs),
+            "gain": "",
+            "start-up (s)": ranged(rounds.start_up, 1),
         }
-        before = WAYS[way].before
-        if before in results:
-            gain = ratio(column(results[before], "seconds") / epochs, seconds)
-            lines[way]["changes"] = before
-            lines[way]["gain"] = spread(gain)
-        lines[way]["start-up (s)"] = spread(column(rounds, "start_up"), 1)
-    return pd.DataFrame(lines).T.fillna("")
+        for way, rounds in ways.items()
+    }
+    for before, way in pairwise(name for name in LADDER if name in ways):
+        gain = (ways[before].seconds / ways[way].seconds).dropna()
+        rows[way]["gain"] = ranged(gain)
+    return pd.DataFrame(rows).T
 
 
 def scale(bench: Bench, what: str) -> pd.DataFrame:
@@ -153,99 +126,58 @@ def scale(bench: Bench, what: str) -> pd.DataFrame:
     ``what`` is "batch" (images in a minibatch), "share" (the training images
     divided by it), "threads", or "seeds" (that train at once).
     """
-    columns: dict[str, dict[int, float]] = {}
-    for name, seconds in measured(bench, f"scale/{what}").items():
-        way, _, size = name.rpartition("/")
-        columns.setdefault(way, {})[int(size)] = pd.Series(seconds).median()
-    return pd.DataFrame(columns).sort_index().rename_axis(what)
+    points = {
+        (name.partition("/")[0], int(size)): seconds
+        for name, rounds in measured(bench, f"scale/{what}").items()
+        for size, seconds in rounds.median().items()
+    }
+    table = pd.Series(points, dtype=float).unstack(0)
+    return table.sort_index().rename_axis(what)
 
 
-def expected(bench: Bench, what: str) -> pd.DataFrame:
-    """Return the line that ``scale`` should follow, from one of its points.
+def seeds_an_hour(bench: Bench) -> dict[str, pd.Series]:
+    """Return by way, round by round, how many seeds an hour trains.
 
-    The cost of an epoch is one for each image and one for each minibatch,
-    which the largest and the smallest minibatch tell apart; shares take
-    their part; threads and processes share the work until each core has one.
+    Of ``num_epochs`` epochs each, by one process of one thread on each core.
     """
-    table = scale(bench, what)
-    images = bench["setting"]["images"]
-    cores = bench["machine"]["cores"]
-    lines = table.copy()
-    for way in table:
-        seconds = table[way]
-        sizes = table.index.to_series()
-        if what == "batch":
-            steps = sizes.map(lambda size: math.ceil(images / size))
-            a_step = (seconds.iloc[0] - seconds.iloc[-1]) / (
-                steps.iloc[0] - steps.iloc[-1]
-            )
-            rest = seconds.iloc[-1] - a_step * steps.iloc[-1]
-            lines[way] = rest + a_step * steps
-        elif what == "share":
-            lines[way] = seconds.iloc[0] / sizes
-        elif what == "threads":
-            lines[way] = seconds.iloc[0] / sizes.clip(upper=cores)
-        else:
-            lines[way] = seconds.iloc[0] * (sizes / cores).clip(lower=1)
-    return lines
+    cores, epochs = bench["machine"]["cores"], bench["setting"]["num_epochs"]
+    return {
+        name.partition("/")[0]: 3600 * cores / (epochs * rounds[str(cores)])
+        for name, rounds in measured(bench, "scale/seeds").items()
+        if str(cores) in rounds
+    }
 
 
-def seeds_an_hour(bench: Bench) -> pd.DataFrame:
-    """Return how many seeds an hour trains, at ``num_epochs`` each.
-
-    One process a core, before the package was made fast, and as it is; and
-    nets of several seeds trained as one, without their evaluation.
-    """
-    cores = bench["machine"]["cores"]
-    epochs = bench["setting"]["num_epochs"]
-
-    def rate(seeds: int, seconds: list[float]) -> pd.Series:
-        return seeds * 3600 / (epochs * pd.Series(seconds))
-
-    rates = {}
-    for name, seconds in measured(bench, "scale/seeds").items():
-        way, _, at_once = name.rpartition("/")
-        if int(at_once) == cores:
-            title = f"before ({way})" if way == BEFORE else way
-            rates[title] = rate(cores, seconds)
-    for name, seconds in measured(bench, "scale/batched").items():
-        rates[f"{name} as one net"] = rate(int(name), seconds)
-    return pd.DataFrame(
-        {
-            way: {"seeds an hour": spread(rate, 0)}
-            for way, rate in rates.items()
-        }
-    ).T
+def reached(bench: Bench) -> dict[str, pd.Series]:
+    """Return what the book has goals for, round by round."""
+    result = {
+        f"{what}, {way}, times stock": times
+        for what, part, name in (
+            ("ten epochs", "whole", "seconds"),
+            ("evaluation", "split", "evaluation"),
+        )
+        for way, times in times_stock(bench, part, name).items()
+        if way != STOCK
+    }
+    for way, seeds in seeds_an_hour(bench).items():
+        result[f"seeds an hour, {way}"] = seeds
+    return result
 
 
 def report(bench: Bench) -> str:
     """Return all tables of a bench as text."""
-    parts = []
-    for name, value in bench["machine"].items():
-        parts.append(f"{name:<11}{value}")
-    parts = ["\n".join(parts)]
-
-    def add(title: str, table: pd.DataFrame) -> None:
-        if len(table):
-            text = table.to_string(float_format="{:.3f}".format, na_rep="")
-            parts.append(f"{title}\n{text}")
-
-    epochs = bench["setting"]["num_epochs"]
-    if measured(bench, "whole"):
-        add(f"{epochs} epochs, median [range]", whole(bench))
-    if measured(bench, "split"):
-        add("seconds an epoch by phase, median", split(bench))
-        parts += [
-            f"evaluation, {way}: {spread(times)} times as fast as stock"
-            for way, times in evaluation(bench).items()
-        ]
-    if measured(bench, "ladder"):
-        add("one change at a time", ladder(bench))
+    tables: dict[str, Any] = {
+        f"{bench['setting']['num_epochs']} epochs": whole(bench),
+        "seconds an epoch by phase, median": split(bench),
+        "one change at a time": ladder(bench),
+    }
     for what in ("batch", "share", "threads", "seeds"):
-        if measured(bench, f"scale/{what}"):
-            table, line = scale(bench, what), expected(bench, what)
-            both = table.join(line.add_suffix(", expected"))
-            add(f"seconds an epoch by {what}", both)
-    if measured(bench, "scale/seeds"):
-        add("seeds of a study", seeds_an_hour(bench))
-    return "\n\n".join(parts)
+        tables[f"seconds an epoch by {what}"] = scale(bench, what)
+    tables["in each round, median [range]"] = pd.Series(
+        {what: ranged(values, 1) for what, values in reached(bench).items()}
+    )
+    text = [f"{name:<11}{value}" for name, value in bench["machine"].items()]
+    for title, table in tables.items():
+        if len(table):
+            text += ["", title, table.to_string(float_format="{:.3f}".format)]
+    return "\n".join(text)

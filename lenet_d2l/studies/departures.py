@@ -5,16 +5,14 @@ back to LeNet-5 of 1998, and on to what is usual today. Each row of the table
 changes one thing in the row that it departs from.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.optim import SGD, Adam
-from torch.optim.lr_scheduler import PolynomialLR
 
 from ..net import Reshape
 from ..paper.lenet5 import (
@@ -26,8 +24,7 @@ from ..paper.lenet5 import (
     Subsampling,
     init_lenet5,
 )
-from .baselines import as_made
-from .recipes import Recipe
+from .recipes import Recipe, as_made, falling
 
 
 def average(maps: int) -> nn.Module:
@@ -41,7 +38,7 @@ def maximum(maps: int) -> nn.Module:
 
 
 def squashed(maps: int) -> nn.Module:
-    """Return the paper's pooling: trained, and squashed after it."""
+    """Return the paper's pooling: trained, then squashed."""
     return nn.Sequential(Subsampling(maps), ScaledTanh())
 
 
@@ -51,12 +48,12 @@ def full_c3() -> nn.Module:
 
 
 def partial_c3() -> nn.Module:
-    """Return the paper's: 60 of the 96 links."""
+    """Return the paper's second convolution: 60 of the 96 links."""
     return PartialConv2d(C3_TABLE, kernel_size=5)
 
 
 def linear_output() -> nn.Module:
-    """Return the post's output layer: weights of its own."""
+    """Return the post's output layer."""
     return nn.Linear(84, 10)
 
 
@@ -67,12 +64,12 @@ def departed(
     c3: Callable[[], nn.Module] = full_c3,
     output: Callable[[], nn.Module] = linear_output,
 ) -> nn.Sequential:
-    """Return LeNet with parts exchanged; with none, the post's.
+    """Return LeNet with other parts than the post's, if any are given.
 
-    Where it is not ``padded``, its input is the paper's 32×32. The memory of
-    its weights is laid out channels last, which a CPU multiplies faster.
-    Xavier's draw fills a weight in the order of memory, so from one seed
-    these nets have other first weights than ``lenet``.
+    If it is not ``padded``, its input is the paper's 32×32. The weights are
+    laid out channels last, which a CPU multiplies faster. Xavier's draw fills
+    a weight in the order of memory, so from one seed these nets have other
+    first weights than ``lenet``.
     """
     net = nn.Sequential(
         Reshape() if padded else PaperInput(),
@@ -92,66 +89,62 @@ def departed(
     return net.to(memory_format=torch.channels_last)
 
 
-def falling(epochs: int) -> Callable:
-    """Return the schedule that ends at a tenth, or less, in equal steps."""
-    return partial(PolynomialLR, total_iters=epochs)
-
-
 class Row(NamedTuple):
     """A row of the table: its name, the row before it, and what changes.
 
-    ``part`` is a part of the net, as ``departed`` takes it, ``settings`` are
-    fields of the recipe; a row has one or the other.
+    The changes are parts of the net, as ``departed`` takes them, or fields
+    of the recipe.
     """
 
     name: str
     before: str
-    part: Mapping[str, Any] = MappingProxyType({})
-    settings: Mapping[str, Any] = MappingProxyType({})
+    changes: dict[str, Any]
 
+
+# Momentum of 0.9 makes steps ten times as long in the end; with a tenth of
+# the learning rate they stay as long as they were
+MOMENTUM = {"optimizer": partial(SGD, momentum=0.9), "lr": 0.01}
 
 TABLE = (
-    Row("lr 0.1", "post", settings={"lr": 0.1}),
+    Row("lr 0.1", "post", {"lr": 0.1}),
     # Back to 1998
     Row("tanh", "post", {"squash": nn.Tanh}),
-    Row("tanh, lr 0.1", "tanh", settings={"lr": 0.1}),
+    Row("tanh, lr 0.1", "tanh", {"lr": 0.1}),
     Row("scaled tanh", "tanh, lr 0.1", {"squash": ScaledTanh}),
     Row("trained subsampling", "scaled tanh", {"pool": squashed}),
     Row("partial C3", "trained subsampling", {"c3": partial_c3}),
     Row("RBF output", "partial C3", {"output": RBF}),
-    Row("RBF output, lr 0.01", "RBF output", settings={"lr": 0.01}),
+    Row("RBF output, lr 0.01", "RBF output", {"lr": 0.01}),
     Row("input 32×32", "RBF output, lr 0.01", {"padded": False}),
-    Row("paper's init", "input 32×32", settings={"init": init_lenet5}),
+    Row("paper's init", "input 32×32", {"init": init_lenet5}),
     # On to today
     Row("ReLU", "post", {"squash": nn.ReLU}),
-    Row("ReLU, lr 0.1", "ReLU", settings={"lr": 0.1}),
+    Row("ReLU, lr 0.1", "ReLU", {"lr": 0.1}),
     Row("max pooling", "ReLU, lr 0.1", {"pool": maximum}),
-    Row("PyTorch's init", "max pooling", settings={"init": as_made}),
-    # A momentum of 0.9 makes steps ten times as long in the end; a tenth of
-    # the learning rate keeps them as they were
+    Row("PyTorch's init", "max pooling", {"init": as_made}),
+    Row("momentum", "PyTorch's init", MOMENTUM),
+    Row("Adam", "momentum", {"optimizer": Adam, "lr": 0.001}),
+    Row("batch 64", "Adam", {"batch_size": 64}),
+    Row("falling lr", "batch 64", {"schedule": falling(10)}),
     Row(
-        "momentum",
-        "PyTorch's init",
-        settings={"optimizer": partial(SGD, momentum=0.9), "lr": 0.01},
-    ),
-    Row("Adam", "momentum", settings={"optimizer": Adam, "lr": 0.001}),
-    Row("batch 64", "Adam", settings={"batch_size": 64}),
-    Row("falling lr", "batch 64", settings={"schedule": falling(10)}),
-    Row(
-        "30 epochs",
-        "falling lr",
-        settings={"num_epochs": 30, "schedule": falling(30)},
+        *("30 epochs", "falling lr"),
+        {"num_epochs": 30, "schedule": falling(30)},
     ),
 )
 
 
 def departures() -> dict[str, Recipe]:
-    """Return the recipe of each row by its name, and the post's."""
+    """Return the post's recipe and that of each row, by name."""
     recipes = {"post": Recipe(departed)}
-    for row in TABLE:
-        before = recipes[row.before]
-        net = partial(before.net, **row.part)
-        recipes[row.name] = replace(before, net=net, **row.settings)
+    for name, row_before, changes in TABLE:
+        before = recipes[row_before]
+        fields = changes.keys() & vars(before).keys()
+        parts = {part: changes[part] for part in changes.keys() - fields}
+        recipes[name] = replace(
+            before,
+            net=partial(before.net, **parts),
+            **{field: changes[field] for field in fields},
+        )
     return recipes
 
 

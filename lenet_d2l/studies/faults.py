@@ -1,34 +1,29 @@
 """Faults planted in the recipe, to see which of them its bands catch.
 
-Source: the chapter "One run is not a result". Each is a mistake that people
-make, and leaves a training that runs to its end. A recipe with nine epochs
-is not here: it is the first nine of ten.
+Source: the chapter "How the book is checked". People make such mistakes, and
+the training runs to its end all the same. A recipe with nine epochs is not
+here: it is the first nine of ten.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from statistics import fmean as mean
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    SequentialSampler,
-    TensorDataset,
-)
+from torch.utils.data import DataLoader, SequentialSampler, TensorDataset
 
+from ..data import IndexBatches, Loaders
 from ..net import init_weights, lenet
 from ..training import train_epoch
-from .recipes import Loaders, Recipe
+from .recipes import Recipe
 
 T_SHIRT, TROUSER = 0, 1
 
 
 def in_order(dataset: TensorDataset, batch_size: int) -> DataLoader:
     """Return the minibatches of ``dataset``, not shuffled."""
-    batches = BatchSampler(SequentialSampler(dataset), batch_size, False)
+    batches = IndexBatches(SequentialSampler(dataset), batch_size)
     return DataLoader(dataset, batch_size=None, sampler=batches)
 
 
@@ -39,14 +34,14 @@ def not_shuffled(train_iter: Any, test_iter: Any) -> Loaders:
 
 
 def pixels_around_0(train_iter: Any, test_iter: Any) -> Loaders:
-    """Bring the pixels to [-1, 1], in training and test."""
+    """Scale the pixels to [-1, 1], in training and test."""
     for loader in train_iter, test_iter:
         loader.dataset.tensors[0].mul_(2).sub_(1)
     return train_iter, test_iter
 
 
 def two_labels_swapped(train_iter: Any, test_iter: Any) -> Loaders:
-    """Call the T-shirts trousers, and the trousers T-shirts, in training."""
+    """Call T-shirts trousers, and trousers T-shirts, in training only."""
     y = train_iter.dataset.tensors[1]
     shirts, trousers = y == T_SHIRT, y == TROUSER
     y[shirts], y[trousers] = TROUSER, T_SHIRT
@@ -54,7 +49,7 @@ def two_labels_swapped(train_iter: Any, test_iter: Any) -> Loaders:
 
 
 def tested_on_train(train_iter: Any, test_iter: Any) -> Loaders:
-    """Measure the test accuracy on the images of training."""
+    """Measure the test accuracy on the training images."""
     batch_size = train_iter.sampler.batch_size
     return train_iter, in_order(train_iter.dataset, batch_size)
 
@@ -79,7 +74,7 @@ def padded_twice() -> nn.Sequential:
 
 
 def max_pooling() -> nn.Sequential:
-    """Return LeNet with maxima in the place of means."""
+    """Return LeNet with max pooling instead of average pooling."""
     net = lenet()
     net[3], net[6] = nn.MaxPool2d(2), nn.MaxPool2d(2)
     return net
@@ -92,7 +87,7 @@ def mean_over_batches(
     optimizer: torch.optim.Optimizer,
     device: torch.device | str,
 ) -> tuple[float, float, int]:
-    """Train one epoch, but let each minibatch weigh the same in the means."""
+    """Train one epoch; take means over minibatches, not over examples."""
     each = [
         train_epoch(net, [batch], loss, optimizer, device)
         for batch in train_iter
@@ -100,17 +95,15 @@ def mean_over_batches(
     return mean(l for l, *_ in each), mean(a for _, a, _ in each), len(each)
 
 
-POST = Recipe()
-
 FAULTS = {
-    "not shuffled": replace(POST, data=not_shuffled),
-    "pixels in [-1, 1]": replace(POST, data=pixels_around_0),
-    "biases frozen": replace(POST, init=biases_frozen),
-    "Xavier left out": replace(POST, init=no_xavier),
-    "second convolution padded": replace(POST, net=padded_twice),
-    "max pooling": replace(POST, net=max_pooling),
-    "lr 0.5": replace(POST, lr=0.5),
-    "two labels swapped": replace(POST, data=two_labels_swapped),
-    "tested on train data": replace(POST, data=tested_on_train),
-    "mean over batches": replace(POST, epoch=mean_over_batches),
+    "not shuffled": Recipe(data=not_shuffled),
+    "pixels in [-1, 1]": Recipe(data=pixels_around_0),
+    "biases frozen": Recipe(init=biases_frozen),
+    "Xavier left out": Recipe(init=no_xavier),
+    "second convolution padded": Recipe(net=padded_twice),
+    "max pooling": Recipe(net=max_pooling),
+    "lr 0.5": Recipe(lr=0.5),
+    "two labels swapped": Recipe(data=two_labels_swapped),
+    "tested on train data": Recipe(data=tested_on_train),
+    "mean over batches": Recipe(epoch=mean_over_batches),
 }

@@ -1,4 +1,4 @@
-"""Recipes: what a training is made of, and its ten epochs without the show.
+"""Recipes: what a training is made of, and its epochs without the show.
 
 Source: the chapters "Training" and "One run is not a result".
 """
@@ -7,22 +7,22 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, PolynomialLR
 from torch.optim.swa_utils import AveragedModel
 
 from ..accuracy import evaluate_accuracy_gpu
+from ..data import Loaders
 from ..net import init_weights, lenet
+from ..results.runs import EpochRow
+from ..speed.fused import with_arithmetic
 from ..speed.memory import keep_freed_memory
 from ..training import train_epoch
-
-# Minibatches of training and test, as load_data_fashion_mnist gives them
-Loaders = tuple[Any, Any]
 
 
 def as_loaded(train_iter: Any, test_iter: Any) -> Loaders:
@@ -30,18 +30,26 @@ def as_loaded(train_iter: Any, test_iter: Any) -> Loaders:
     return train_iter, test_iter
 
 
+def as_made(module: nn.Module) -> None:
+    """Leave the weights as PyTorch draws them."""
+
+
+def falling(epochs: int) -> Callable[[Optimizer], LRScheduler]:
+    """Return a schedule whose lr falls in equal steps to lr / ``epochs``."""
+    return partial(PolynomialLR, total_iters=epochs)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What a training is made of; ``Recipe()`` is the post's.
 
-    ``net`` makes the net, ``init`` is applied to each of its modules, and
-    ``data`` may change the minibatches: it is given those of training and
-    test, and returns two. ``loss`` maps outputs and class numbers to their
-    mean loss, and ``optimizer`` makes the optimizer of it. The learning rate
-    is ``lr``, which ``schedule`` may change after each epoch; ``epoch`` is
-    the function that trains one. From epoch ``average_from`` on, where there
-    is one, test accuracy is not that of the weights after the epoch but of
-    their mean over the epochs since then.
+    ``net`` makes the net, and ``init`` is applied to each of its modules.
+    ``data`` takes the minibatches of training and test, and returns both,
+    perhaps changed. ``epoch`` trains one epoch. ``loss`` maps outputs and
+    class numbers to their mean loss; ``optimizer`` makes the optimizer, with
+    the learning rate ``lr``, which ``schedule`` may change after each epoch.
+    From epoch ``average_from`` on, what is tested after an epoch is not its
+    weights but their mean over the epochs since then.
     """
 
     net: Callable[[], nn.Module] = lenet
@@ -57,39 +65,34 @@ class Recipe:
     average_from: int | None = None
 
     def start(
-        self, seed: int, device: torch.device | str
+        self, seed: int, device: torch.device | str, arithmetic: str = "plain"
     ) -> tuple[nn.Module, Optimizer]:
-        """Seed torch; return a fresh net on ``device``, and its optimizer."""
+        """Seed torch; return a fresh net on ``device``, and its optimizer.
+
+        ``arithmetic`` says how the net computes (see ``speed.fused``); its
+        first weights are the same. The process keeps its freed memory.
+        """
         torch.manual_seed(seed)
         net = self.net()
         net.apply(self.init)
-        net.to(device)
+        net = with_arithmetic(net.to(device), arithmetic)
         keep_freed_memory()
         return net, self.optimizer(net.parameters(), lr=self.lr)
 
     def settings(self) -> dict[str, Any]:
-        """Return the recipe as plain values, functions by their names."""
-        return {name: plain(value) for name, value in vars(self).items()}
+        """Return the recipe as JSON can keep it."""
+        return {name: readable(value) for name, value in vars(self).items()}
 
 
-def plain(value: Any) -> Any:
-    """Return a number or None as it is, a function as a text."""
+def readable(value: Any) -> Any:
+    """Return the name of a function, any other value as it is."""
     if isinstance(value, partial):
-        given = [str(plain(argument)) for argument in value.args]
+        given = [str(readable(argument)) for argument in value.args]
         given += [
-            f"{name}={plain(to)}" for name, to in value.keywords.items()
+            f"{name}={readable(to)}" for name, to in value.keywords.items()
         ]
         return f"{value.func.__name__}({', '.join(given)})"
     return value.__name__ if callable(value) else value
-
-
-class EpochRow(NamedTuple):
-    """What one epoch gave, ``EpochRecord`` without its times."""
-
-    epoch: int
-    train_loss: float
-    train_acc: float
-    test_acc: float
 
 
 def train_recipe(
@@ -98,14 +101,16 @@ def train_recipe(
     train_iter: Iterable,
     test_iter: Iterable,
     device: torch.device | str,
+    arithmetic: str = "plain",
 ) -> list[EpochRow]:
-    """Train by ``recipe`` from ``seed``; return one row an epoch.
+    """Train by ``recipe`` from ``seed``; return one row per epoch.
 
-    For the post's recipe the rows are those of ``train_ch6``, bit for bit.
-    An epoch whose loss is no longer finite, and all after it, are rows of
-    NaN: such a run is a result too. ``recipe.data`` is not applied here.
+    With the post's recipe and plain arithmetic the rows are bit for bit
+    what ``train_ch6`` gives. Once the loss is not finite, that epoch and all
+    later ones are rows of NaN: such a run is a result too. ``recipe.data``
+    is not applied here.
     """
-    net, optimizer = recipe.start(seed, device)
+    net, optimizer = recipe.start(seed, device, arithmetic)
     schedule = recipe.schedule and recipe.schedule(optimizer)
     averaged = AveragedModel(net)
     rows: list[EpochRow] = []
@@ -119,11 +124,11 @@ def train_recipe(
         if not math.isfinite(train_loss):
             left = range(epoch, recipe.num_epochs)
             return rows + [EpochRow(e, *[math.nan] * 3) for e in left]
-        judged = net
+        tested = net
         if recipe.average_from is not None and epoch >= recipe.average_from:
             averaged.update_parameters(net)
-            judged = averaged
-        test_acc = evaluate_accuracy_gpu(judged, test_iter, device)
+            tested = averaged
+        test_acc = evaluate_accuracy_gpu(tested, test_iter, device)
         rows.append(EpochRow(epoch, train_loss, train_acc, test_acc))
         if schedule:
             schedule.step()

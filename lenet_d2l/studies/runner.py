@@ -1,8 +1,8 @@
-"""Studies: runs of one recipe or several from many seeds, kept in a CSV.
+"""The runner of studies: runs from many seeds, kept in a CSV.
 
 Source: the chapter "One run is not a result". Each run is trained in one
 thread, so its digits do not depend on how many train beside it. A study may
-be killed at any moment and started again: a run that was finished is kept.
+be killed at any moment and started again: it keeps its finished runs.
 """
 
 import csv
@@ -11,6 +11,7 @@ import math
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,17 +19,17 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 
 from .._atomic import replacing
 from ..data import LOADERS
-from ..results.runs import environment
-from .recipes import EpochRow, Recipe, train_recipe
+from ..results.runs import EpochRow, environment
+from ..speed.fused import arithmetic
+from .recipes import Recipe, train_recipe
 
-# Torch's random numbers are one sequence a process. Two runs in two threads
+# Torch's random numbers are one sequence per process. Two runs in two threads
 # of one process, such as a Dask worker may have, would disturb each other.
 ONE_AT_A_TIME = threading.Lock()
 
@@ -37,8 +38,8 @@ class StudyFileError(ValueError):
     """A file that a study must not be written to."""
 
 
-class Run(NamedTuple):
-    """A recipe, by its name in the study, and a seed."""
+class Key(NamedTuple):
+    """What names a run: its recipe's name in the study, and its seed."""
 
     variant: str
     seed: int
@@ -46,22 +47,24 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured: recipes by name, and what a run of one gives.
+    """Recipes by name, and what is measured in a run of one.
 
-    ``measure(recipe, seed, train_iter, test_iter, device)`` trains and
-    returns ``length(recipe)`` rows, named tuples of the type ``row``; their
-    fractions are written in the format ``digits``.
+    ``measure(recipe, seed, train_iter, test_iter, device, arithmetic)``
+    trains, and returns named tuples of the type ``row``: ``rows`` of them,
+    or one per epoch. The first number in them rises. ``digits`` is the
+    format of fractions. A ``plain`` study never fuses its nets.
     """
 
     recipes: dict[str, Recipe]
     measure: Callable[..., list] = train_recipe
     row: Any = EpochRow
-    length: Callable[[Recipe], int] = lambda recipe: recipe.num_epochs
+    rows: int | None = None
     digits: str = ".6f"
+    plain: bool = False
 
     @property
     def key(self) -> list[str]:
-        """The columns that name a run; one recipe alone needs no name."""
+        """The columns that name a run; a single recipe needs no name."""
         return ["variant", "seed"] if len(self.recipes) > 1 else ["seed"]
 
     @property
@@ -69,126 +72,163 @@ class Study:
         """The first line of the CSV."""
         return ",".join([*self.key, *self.row._fields]) + "\n"
 
-    def lines(self, run: Run, rows: list) -> str:
-        """The lines of the CSV for a run."""
-        key = [getattr(run, name) for name in self.key]
+    def lines(self, key: Key, rows: list) -> str:
+        """Return the lines of the CSV for a run."""
+        names = [getattr(key, name) for name in self.key]
         lines = StringIO()
         csv.writer(lines, lineterminator="\n").writerows(
             [
                 format(value, self.digits if isinstance(value, float) else "")
-                for value in [*key, *row]
+                for value in [*names, *row]
             ]
             for row in rows
         )
         return lines.getvalue()
 
-    def settings(self, device: str, data: str) -> dict[str, Any]:
-        """What the rows depend on besides the seed."""
+    def settings(self, device: str, data: str, plain: bool) -> dict[str, Any]:
+        """Return what the rows depend on besides the seed."""
+        name = arithmetic(device, plain or self.plain).name
+        here = {"threads": 1, "device": device, "arithmetic": name}
         recipes = {name: r.settings() for name, r in self.recipes.items()}
-        here = environment() | {"device": device, "threads": 1}
-        return {"data": data, "environment": here, "recipes": recipes}
+        return {
+            "data": data,
+            "environment": environment() | here,
+            "recipes": recipes,
+        }
 
 
-def joined(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return ``settings`` joined with those that ``file`` was made with.
-
-    Recipes that the file does not have yet may join those that it has.
-
-    Raises:
-        StudyFileError: the two differ, or nothing says how the file was made.
-    """
-    beside = file.with_suffix(".json")
-    if not beside.exists():
-        if file.exists():
-            raise StudyFileError(
-                f"{file} has no {beside.name} beside it to say how it was "
-                f"made; name another file"
-            )
-        return settings
-    made = json.loads(beside.read_text())
-    there, here = flat(made), flat(settings)
-    for name in here.keys() & there.keys():
-        if here[name] != there[name]:
-            raise StudyFileError(
-                f"{file} was made with {name} {there[name]}, this study has "
-                f"{here[name]}; name another file"
-            )
-    return settings | {"recipes": made["recipes"] | settings["recipes"]}
-
-
-def flat(settings: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """Return nested settings as one dict, the names joined by dots."""
-    result: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            result |= flat(value, f"{above}{name}.")
-        else:
-            result[above + name] = value
-    return result
-
-
-def whole_runs(text: str, study: Study) -> tuple[set[Run], str]:
+def whole_runs(text: str, study: Study) -> tuple[set[Key], str]:
     """Return the runs in the ``text`` of a CSV, and the text of just those.
 
-    A run is written at once, so a kill can leave at most the last one in
-    part. The text of no run is the header.
+    A run is written at once, so a kill can leave only the last one
+    incomplete. The text of no run is the header.
 
     Raises:
         ValueError: it is not a CSV of this study.
     """
     lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
-    if not lines:
-        return set(), study.header
-    if lines[0] != study.header:
+    header, *lines = lines or [study.header]
+    if header != study.header:
         raise ValueError(f"its first line is not {study.header.strip()}")
-    table = pd.read_csv(StringIO("".join(lines)))
-    table[["seed", *study.row._fields]].apply(pd.to_numeric)
-    if "variant" not in table:
-        table.insert(0, "variant", next(iter(study.recipes)))
-    sizes = table.groupby(["variant", "seed"], sort=False).size()
-    runs = {
-        Run(variant, int(seed)): rows
-        for (variant, seed), rows in sizes.items()
-    }
-    for i, (run, rows) in enumerate(list(runs.items()), 1):
-        if run.variant not in study.recipes:
-            raise ValueError(f"it has an unknown recipe, {run.variant!r}")
-        whole = study.length(study.recipes[run.variant])
-        if i == len(sizes) and rows < whole:
-            lines = lines[: -runs.pop(run)]
-        elif rows != whole:
+    keys, steps = [], defaultdict(list)
+    for line, values in zip(lines, csv.reader(lines)):
+        *variant, seed = values[: len(study.key)] or [""]
+        try:
+            key = Key(*(variant or study.recipes), int(seed))
+            row = study.row(*map(float, values[len(study.key) :]))
+            rows = study.rows or study.recipes[key.variant].num_epochs
+        except (LookupError, TypeError, ValueError):
+            raise ValueError(f"it has the line {line.strip()!r}") from None
+        keys.append(key)
+        steps[key].append(row[0])
+    for key, found in list(steps.items()):
+        rows = study.rows or study.recipes[key.variant].num_epochs
+        if len(found) < rows and key == keys[-1]:
+            del steps[key]
+        elif found != sorted(set(found)) or len(found) != rows:
             raise ValueError(
-                f"it has {rows} rows for seed {run.seed} of {run.variant!r}, "
-                f"not {whole}"
+                f"seed {key.seed} of {key.variant!r} does not have {rows} "
+                f"rows in order"
             )
-    return set(runs), "".join(lines)
+    kept = [line for key, line in zip(keys, lines) if key in steps]
+    return set(steps), "".join([header, *kept])
+
+
+def flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return nested settings as one dict, the names joined by dots."""
+    if not isinstance(value, dict):
+        return {name: value}
+    parts = (flat(value[key], f"{name}.{key}".strip(".")) for key in value)
+    return {key: to for part in parts for key, to in part.items()}
+
+
+def recipes_of(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the recipes that ``file`` has, if it exists.
+
+    It may lack recipes that a study's ``settings`` have, and have others.
+
+    Raises:
+        StudyFileError: nothing says how it was made, or anything else
+            differs from ``settings``.
+    """
+    beside = file.with_suffix(".json")
+    if not file.exists() and not beside.exists():
+        return {}
+    try:
+        made = json.loads(beside.read_text("utf-8"))
+        both = made["recipes"].keys() & settings["recipes"].keys()
+    except (
+        *(OSError, ValueError, RecursionError),  # It is not JSON
+        *(TypeError, LookupError, AttributeError),  # It is not a study's
+    ):
+        raise StudyFileError(
+            f"no {beside.name} beside {file} says how it was made; name "
+            f"another file"
+        ) from None
+    there, here = (
+        flat(s | {"recipes": {name: s["recipes"][name] for name in both}})
+        for s in (made, settings)
+    )
+    for name in here | there:
+        was, now = (s.get(name, "nothing") for s in (there, here))
+        if was != now:
+            raise StudyFileError(
+                f"{file} was made with {name} {was}, this study has {now}; "
+                f"name another file"
+            )
+    return made["recipes"]
+
+
+def resumed(file: Path, study: Study, settings: dict[str, Any]) -> set[Key]:
+    """Make ``file`` and its JSON ready; return the runs that it has.
+
+    Raises:
+        StudyFileError: the file belongs to another study.
+    """
+    recipes = recipes_of(file, settings)
+    try:
+        text = file.read_text("utf-8") if file.exists() else ""
+        runs, kept = whole_runs(text, study)
+        if not {run.variant for run in runs} <= recipes.keys():
+            raise ValueError("its JSON does not have all of its recipes")
+    except (ValueError, csv.Error) as error:
+        raise StudyFileError(
+            f"{file} is not of this study: {error}; mend it, or name another "
+            f"file"
+        ) from error
+    everything = settings | {"recipes": recipes | settings["recipes"]}
+    with replacing(file.with_suffix(".json")) as scratch:
+        scratch.write_text(json.dumps(everything, indent=1) + "\n")
+    if text != kept:
+        if text:
+            print(f"{file}: cut off what was left of an unfinished run")
+        with replacing(file) as scratch:
+            scratch.write_text(kept, "utf-8")
+    return runs
 
 
 def measure_run(
     study: Study,
-    run: Run,
-    device: str,
+    key: Key,
+    settings: dict[str, Any],
     data_dir: str | os.PathLike[str] | None,
-    data: str,
-    environment: dict[str, Any],
-) -> tuple[Run, list]:
+) -> tuple[Key, list]:
     """Measure one run, in the process that is to do it; return its rows.
 
     Raises:
-        RuntimeError: the process has another ``environment``, as a machine
-            of a cluster may have.
+        RuntimeError: the process has another environment than the study's
+            ``settings``, as a machine of a cluster may have.
     """
+    data, wanted = settings["data"], settings["environment"]
+    device, name = wanted["device"], wanted["arithmetic"]
     with ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        here = study.settings(device, data)["environment"]
-        if here != environment:
-            raise RuntimeError(
-                f"a worker has {here}, the study {environment}"
-            )
-        recipe = study.recipes[run.variant]
-        loaders = LOADERS[data](recipe.batch_size, data_dir)
-        rows = study.measure(recipe, run.seed, *recipe.data(*loaders), device)
-    return run, rows
+        here = study.settings(device, data, name == "plain")["environment"]
+        if here != wanted:
+            raise RuntimeError(f"a worker has {here}, the study {wanted}")
+        recipe = study.recipes[key.variant]
+        loaders = recipe.data(*LOADERS[data](recipe.batch_size, data_dir))
+        return key, study.measure(recipe, key.seed, *loaders, device, name)
 
 
 @contextmanager
@@ -213,56 +253,38 @@ def run_study(
     data_dir: str | os.PathLike[str] | None = None,
     n_jobs: int = -1,
     data: str = "fashion-mnist",
+    plain: bool = False,
 ) -> None:
     """Measure every recipe of ``study`` from every seed; append to ``file``.
 
-    Runs that the file has are not repeated. Those that are missing are done
-    by ``n_jobs`` processes at a time, -1 meaning one a core (joblib's rule,
-    and joblib's backend where ``parallel_config`` has chosen one). ``data``
-    is the name of a data set in ``lenet_d2l.data.LOADERS``. A line on stdout
-    says of each run what it gave, and how long the rest will take. Data,
-    versions, device and recipes are written beside the CSV, in a JSON.
+    Runs that the file has are not repeated. ``n_jobs`` processes at a time do
+    the others, -1 meaning one per core (joblib's rule, and joblib's backend
+    if ``parallel_config`` has chosen one). ``data`` is the name of a data set
+    in ``lenet_d2l.data.LOADERS``. The nets are fused where they can be,
+    unless ``plain``. After each run a line on stdout says what it gave and
+    how long the rest will take. Data, versions, device, arithmetic and
+    recipes are written beside the CSV, in a JSON.
 
     Raises:
         StudyFileError: the file belongs to another study, or another
             process is writing it.
-        RuntimeError: a worker has died, or has other versions than this
-            process.
+        RuntimeError: a worker has died, or has other versions or another
+            arithmetic than this process.
     """
     with alone(file):
-        settings = joined(file, study.settings(device, data))
-        text = file.read_text() if file.exists() else ""
-        try:
-            finished, kept = whole_runs(text, study)
-        except ValueError as error:
-            raise StudyFileError(
-                f"{file} is not of this study: {error}; mend it, or name "
-                f"another file"
-            ) from error
-        with replacing(file.with_suffix(".json")) as scratch:
-            scratch.write_text(json.dumps(settings, indent=1) + "\n")
-        if text != kept:
-            if text:
-                print(f"{file}: cut off what was left of an unfinished run")
-            with replacing(file) as scratch:
-                scratch.write_text(kept)
-        todo = [
-            run
-            for seed in seeds
-            for variant in study.recipes
-            if (run := Run(variant, seed)) not in finished
-        ]
+        settings = study.settings(device, data, plain)
+        finished = resumed(file, study, settings)
+        keys = (Key(name, seed) for seed in seeds for name in study.recipes)
+        todo = [key for key in keys if key not in finished]
         print(f"runs in {file}: {len(finished)}, to do: {len(todo)}")
         start = time.monotonic()
         results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(measure_run)(
-                study, run, device, data_dir, data, settings["environment"]
-            )
-            for run in todo
+            delayed(measure_run)(study, key, settings, data_dir)
+            for key in todo
         )
-        with closing(results), file.open("a") as out:
-            for done, (run, rows) in enumerate(results, 1):
-                lines = study.lines(run, rows)
+        with closing(results), file.open("a", encoding="utf-8") as out:
+            for done, (key, rows) in enumerate(results, 1):
+                lines = study.lines(key, rows)
                 out.write(lines)
                 out.flush()
                 os.fsync(out.fileno())

@@ -1,0 +1,114 @@
+"""The README: short, and what it names is there; its picture is current.
+
+The numbers of its tables are among the claims of ``test_prose``.
+"""
+
+import re
+import runpy
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from claims import PAGES, TIMES, problems, prose
+
+from lenet_d2l.__main__ import COMMANDS, parser
+from lenet_d2l.results import post
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 110
+
+
+def test_its_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert "LICENSE" in links and "book/_static/picture.svg" in links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_folders_it_names_exist_and_all_of_the_package_are_named():
+    named = set(re.findall(r"^\| `([\w/]+/)` \|", README, re.M))
+    assert {name for name in named if not (ROOT / name).is_dir()} == set()
+    rooms = {
+        f"lenet_d2l/{file.parent.name}/"
+        for file in ROOT.glob("lenet_d2l/*/__init__.py")
+    }
+    assert rooms <= named
+
+
+def test_its_make_targets_exist():
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"\bmake ([a-z]+)\b", README)) <= set(targets)
+
+
+def test_its_command_lines_are_understood():
+    lines = re.findall(r"^\| `lenet-d2l ([^`]+)` \|", README, re.M)
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+    for line in lines:
+        parser("lenet-d2l").parse_args(line.split())
+
+
+def test_its_code_has_ten_lines_and_runs_to_the_training(fashion_mnist):
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    assert len(code.splitlines()) <= 10
+    *lines, training = code.splitlines()
+    names = {}
+    exec("\n".join(lines), names)
+    assert eval(training.partition("(")[0].partition(" = ")[2], names)
+    assert names["net"](next(iter(names["test_iter"]))[0]).shape == (256, 10)
+
+
+def test_an_old_bench_in_its_table_is_found():
+    slower = {way: times.replace(".", ".9") for way, times in TIMES.items()}
+    text = prose(PAGES["README.md"])
+    for way in list(TIMES)[1:3]:
+        assert problems("README.md", text.replace(TIMES[way], slower[way]))
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return ET.parse(ROOT / "book" / "_static" / "picture.svg")
+
+
+def texts(svg):
+    return [node.text for node in svg.iter(f"{SVG}text")]
+
+
+def test_picture_says_what_it_would_say_if_it_was_drawn_now(
+    picture, tmp_path, fashion_mnist
+):
+    write = runpy.run_path(str(ROOT / "book" / "picture.py"))["write"]
+    write(tmp_path / "new.svg")
+    new = ET.parse(tmp_path / "new.svg")
+    assert texts(picture) == texts(new)
+    sources = [
+        [image.attrib["{http://www.w3.org/1999/xlink}href"] for image in i]
+        for i in (picture.iter(f"{SVG}image"), new.iter(f"{SVG}image"))
+    ]
+    assert len(sources[0]) == 10 and len(sources[0]) == len(sources[1])
+
+
+def test_picture_has_the_curve_of_each_seed_and_the_posts(picture):
+    study = pd.read_csv(ROOT / "book" / "studies" / "seeds.csv")
+    last = study[study.epoch == study.epoch.max()].set_index("seed").test_acc
+    ends = {f"seed-{seed}": accuracy for seed, accuracy in last.items()}
+    ends["post"] = post.LOG[-1].test_acc
+    heights = {
+        group.get("id"): float(group.find(f"{SVG}path").get("d").split()[-1])
+        for group in picture.iter(f"{SVG}g")
+        if group.get("id") in ends
+    }
+    assert heights.keys() == ends.keys()
+    y = np.array([heights[name] for name in ends])
+    x = np.array(list(ends.values()))
+    # The end of each is where its accuracy belongs, on one scale for all
+    assert np.abs(np.polyval(np.polyfit(x, y, 1), x) - y).max() < 0.05
+
+
+def test_picture_is_light():
+    assert (ROOT / "book/_static/picture.svg").stat().st_size < 150_000
