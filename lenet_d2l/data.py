@@ -48,7 +48,9 @@ class IndexBatches(Sampler[Tensor]):
     PyTorch's BatchSampler gives lists, which take longer to index with.
     """
 
-    def __init__(self, sampler: Sampler[int], batch_size: int):
+    def __init__(
+        self, sampler: RandomSampler | SequentialSampler, batch_size: int
+    ):
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(
                 f"batch_size must be a positive whole number, "
@@ -66,9 +68,7 @@ class IndexBatches(Sampler[Tensor]):
 def minibatches(
     files: Files, batch_size: int
 ) -> tuple[DataLoader, DataLoader]:
-    """Return the minibatches of training and of test.
-
-    ``files`` are the four of a data set, by their names.
+    """Return the minibatches of training and test from a data set's files.
 
     Each gives pairs ``X, y``: images, float32 in [0, 1], shape
     (batch_size, 1, 28, 28), and class numbers 0 to 9, int64, shape

@@ -17,6 +17,7 @@ from lenet_d2l import data, lenet, train_ch6
 from lenet_d2l.__main__ import COMMANDS
 from lenet_d2l.commands.arguments import Parser
 from lenet_d2l.datasets import fashion_mnist
+from lenet_d2l.datasets.idx_files import IdxFiles
 from lenet_d2l.results.runs import load_run, load_weights, save_run
 from lenet_d2l.speed import fused
 from lenet_d2l.speed.fused import Arithmetic, arithmetic
@@ -431,13 +432,13 @@ def test_a_divergence_is_one_line_and_exit_code_1(few, capsys, empty_folder):
 def test_missing_data_are_a_message_and_exit_code_1(
     tmp_path, empty_folder, monkeypatch, capsys
 ):
-    def unreachable(scratch):
+    def unreachable(*args):
         raise OSError("the network is away")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
-    for fetcher in ("unpack_debian_package", "download_from_mirrors"):
-        monkeypatch.setattr(fashion_mnist, fetcher, unreachable)
+    monkeypatch.setattr(fashion_mnist, "unpack_debian_package", unreachable)
+    monkeypatch.setattr(IdxFiles, "download", unreachable)
     assert run("--out", "run") == 1
     printed = capsys.readouterr()
     assert printed.err.startswith("Fashion-MNIST was not found.")

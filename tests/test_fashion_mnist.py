@@ -19,8 +19,8 @@ from lenet_d2l.datasets import fashion_mnist
 from lenet_d2l.datasets.fashion_mnist import (
     FASHION_MNIST,
     read_fashion_mnist,
-    run_with_progress,
 )
+from lenet_d2l.datasets.idx_files import IdxFiles
 
 SHA256, cache_folder = FASHION_MNIST.sha256, FASHION_MNIST.cache_folder
 
@@ -38,6 +38,16 @@ IS_INTERRUPTED = (
     "open(os.environ['PID_FILE'], 'w').write(str(os.getpid())); "
     "os.kill(os.getppid(), signal.SIGINT); time.sleep(600)"
 )
+
+
+def replace_source(monkeypatch, source, fetch):
+    """Let ``fetch(scratch)`` be what "fetched" or "mirrors" does."""
+    if source == "fetched":
+        monkeypatch.setattr(fashion_mnist, "unpack_debian_package", fetch)
+    else:
+        monkeypatch.setattr(
+            IdxFiles, "download", lambda files, scratch: fetch(scratch)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +76,8 @@ def no_source(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
-    for fetcher in ("unpack_debian_package", "download_from_mirrors"):
-        monkeypatch.setattr(fashion_mnist, fetcher, unreachable)
+    for source in ("fetched", "mirrors"):
+        replace_source(monkeypatch, source, unreachable)
 
 
 @pytest.fixture
@@ -176,10 +186,6 @@ def test_the_first_source_that_has_the_files_is_the_last_one_touched(
         "cache": cache_folder(),
         "debian": tmp_path / "debian",
     }
-    fetchers = {
-        "fetched": "unpack_debian_package",
-        "mirrors": "download_from_mirrors",
-    }
     for later in SOURCES[SOURCES.index(source) + 1 :]:
         if later in folders:
             # Touched, it would be warned of
@@ -187,15 +193,11 @@ def test_the_first_source_that_has_the_files_is_the_last_one_touched(
             for name in SHA256:
                 (folders[later] / name).write_bytes(b"damaged")
         else:
-            monkeypatch.setattr(
-                fashion_mnist, fetchers[later], must_not_be_touched
-            )
+            replace_source(monkeypatch, later, must_not_be_touched)
     if source in folders:
         fill(folders[source])
     else:
-        monkeypatch.setattr(
-            fashion_mnist, fetchers[source], lambda scratch: shelf
-        )
+        replace_source(monkeypatch, source, lambda scratch: shelf)
     data_dir = folders["data_dir"] if source == "data_dir" else None
     assert read_without_a_warning(data_dir) == genuine
 
@@ -326,12 +328,8 @@ def test_damaged_files_that_were_fetched_do_not_reach_the_cache(
     fill(tmp_path / "bad")
     (tmp_path / "bad" / LABELS).unlink()
     (tmp_path / "bad" / LABELS).write_bytes(cut(genuine[LABELS]))
-    monkeypatch.setattr(
-        fashion_mnist, "unpack_debian_package", lambda _: tmp_path / "bad"
-    )
-    monkeypatch.setattr(
-        fashion_mnist, "download_from_mirrors", lambda _: shelf
-    )
+    replace_source(monkeypatch, "fetched", lambda _: tmp_path / "bad")
+    replace_source(monkeypatch, "mirrors", lambda _: shelf)
     with pytest.warns(UserWarning, match=f"fetched: .*{LABELS} is damaged"):
         assert read_fashion_mnist() == genuine
     assert_the_cache_is_good(genuine)
@@ -529,21 +527,6 @@ def test_a_system_without_apt_is_passed_over(debian, tmp_path):
     assert "no apt-get" in reason_of_debians_package()
 
 
-STATUS = """
-import os, sys
-descriptor = int(sys.argv[-1].removeprefix("APT::Status-Fd="))
-for line in ("dlstatus:1:20.0:one", "odd", "a:b:c:d", "dlstatus:1:100:all"):
-    os.write(descriptor, line.encode() + b"\\n")
-"""
-
-
-def test_progress_is_shown_in_percent(tmp_path, capsys):
-    run_with_progress([sys.executable, "-c", STATUS], tmp_path, "Lists")
-    shown = capsys.readouterr().err
-    assert "Lists:   0%" in shown
-    assert "Lists: 100%" in shown
-
-
 def test_a_command_that_fails_in_silence_is_named(tmp_path):
     with pytest.raises(RuntimeError, match="false failed"):
-        run_with_progress(["false"], tmp_path, "Lists")
+        fashion_mnist.run(["false"], tmp_path)

@@ -13,7 +13,8 @@ from lenet_d2l import load_data_mnist
 from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST
 from lenet_d2l.datasets.idx_files import IdxFiles
 from lenet_d2l.datasets.mnist import MNIST, read_mnist
-from lenet_d2l.studies import Recipe, Study, StudyFileError, run_study
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study, StudyFileError, run_study
 
 SIZES = {"train": 300, "t10k": 100}
 

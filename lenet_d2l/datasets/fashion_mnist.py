@@ -7,10 +7,8 @@ Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017 (arXiv:1708.07747); MIT licence.
 import os
 import shutil
 import subprocess
-from contextlib import suppress
+import sys
 from pathlib import Path
-
-from tqdm.auto import tqdm
 
 from .idx_files import Files, IdxFiles, digests
 
@@ -25,8 +23,10 @@ FASHION_MNIST = IdxFiles(
     ),
 )
 # The ten kinds of clothing, as d2l calls them
-CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal")
-CLASSES += ("shirt", "sneaker", "bag", "ankle boot")
+CLASSES = (
+    *("t-shirt", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -58,7 +58,7 @@ def read_fashion_mnist(
         "Debian's package, fetched": lambda: files.fetch(
             unpack_debian_package
         ),
-        "torchvision's mirrors": lambda: files.fetch(download_from_mirrors),
+        "torchvision's mirrors": lambda: files.fetch(files.download),
     }
     remedy = (
         f"on Debian or Ubuntu, apt-get install {DEBIAN_PACKAGE}; elsewhere"
@@ -83,56 +83,34 @@ def unpack_debian_package(scratch: Path) -> Path:
         "Acquire::Retries": 1,
         "APT::Sandbox::User": "",  # As root, apt may write to our folder
     }
-    apt = ["apt-get", "-qq"]
+    apt: list[str | Path] = ["apt-get", "-qq"]
     for name, value in settings.items():
         apt += ["-o", f"{name}={value}"]
-    run_with_progress([*apt, "update"], scratch, "Debian's package lists")
-    run_with_progress(
-        [*apt, "download", DEBIAN_PACKAGE], scratch, "Fashion-MNIST (31 MB)"
-    )
+    print("Fashion-MNIST: fetching 31 MB from Debian", file=sys.stderr)
+    run([*apt, "update"], scratch)
+    run([*apt, "download", DEBIAN_PACKAGE], scratch)
     package = next(scratch.glob("*.deb"), None)
     if package is None:
         raise FileNotFoundError(f"apt-get brought no {DEBIAN_PACKAGE}")
-    subprocess.run(
-        ["dpkg-deb", "-x", package, scratch / "unpacked"], check=True
-    )
+    run(["dpkg-deb", "-x", package, scratch / "unpacked"], scratch)
     return scratch / "unpacked" / DEBIAN_FOLDER.relative_to("/")
 
 
-def run_with_progress(command: list[str], folder: Path, what: str) -> None:
-    """Run an apt ``command`` in ``folder`` and show its progress in percent.
+def run(command: list[str | Path], folder: Path) -> None:
+    """Run ``command`` in ``folder``, without a word of its own.
 
     Raises:
-        RuntimeError: the command failed; the message is its last line.
+        RuntimeError: it failed; the message is the last line it wrote.
     """
-    read_end, write_end = os.pipe()
-    # apt writes in the encoding of the system, whatever that is
-    with (folder / "errors.txt").open("w+", errors="replace") as errors:
-        with subprocess.Popen(
-            [*command, "-o", f"APT::Status-Fd={write_end}"],
-            cwd=folder,
-            pass_fds=[write_end],
-            stdin=subprocess.DEVNULL,
-            stdout=errors,
-            stderr=errors,
-        ) as process:
-            os.close(write_end)
-            try:
-                with (
-                    os.fdopen(read_end, errors="replace") as status,
-                    tqdm(total=100, desc=what, unit="%") as bar,
-                ):
-                    for line in status:
-                        with suppress(ValueError, IndexError):
-                            percent = float(line.split(":")[2])
-                            bar.update(max(0.0, percent - bar.n))
-            except BaseException:
-                process.kill()
-                raise
-        if process.returncode != 0:
-            errors.seek(0)
-            lines = errors.read().strip().splitlines()
-            raise RuntimeError(lines[-1] if lines else f"{command[0]} failed")
-
-
-download_from_mirrors = FASHION_MNIST.download
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",  # The system may have any encoding
+    )
+    if done.returncode != 0:
+        lines = done.stdout.strip().splitlines()
+        raise RuntimeError(lines[-1] if lines else f"{command[0]} failed")
