@@ -68,9 +68,9 @@ class IndexBatches(Sampler[Tensor]):
 def minibatches(
     files: Files, batch_size: int
 ) -> tuple[DataLoader, DataLoader]:
-    """Return the minibatches of training and test from a data set's files.
+    """Return the minibatches of training and of test.
 
-    Each gives pairs ``X, y``: images, float32 in [0, 1], shape
+    ``files`` are the four of a data set, by their names. Each gives pairs ``X, y``: images, float32 in [0, 1], shape
     (batch_size, 1, 28, 28), and class numbers 0 to 9, int64, shape
     (batch_size,); the last minibatch has what is left. Those of training are
     shuffled anew in every epoch by torch's global random number generator.

@@ -158,7 +158,7 @@ def train_ch6(
     device: torch.device | str,
     animator: Animator | None = None,
 ) -> list[EpochRecord]:
-    """Train ``net`` from fresh weights by SGD; return one record per epoch.
+    """Train ``net`` by SGD from fresh weights; return a record per epoch.
 
     The post's recipe: Xavier's weights, plain SGD with learning rate ``lr``,
     cross entropy. Each epoch prints its record and adds it to the curves of

@@ -216,7 +216,7 @@ def test_help_explains_every_option_with_its_default(capsys):
         "--device DEVICE": "(default: a CUDA GPU if there is one, else cpu)",
         "--num-epochs N": "(default: 10)",
         "--lr LR": "(default: 0.9)",
-        "--plain ": "the same digits",
+        "--plain": "the same digits",
         "--batch-size N": "(default: 256)",
         "--data NAME": "fashion-mnist or mnist (default: fashion-mnist)",
         "--data-dir FOLDER": "(default: found, or fetched once and cached)",

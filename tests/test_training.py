@@ -454,7 +454,7 @@ def test_initial_weights_are_xaviers(some_images):
 def test_a_refused_learning_rate_leaves_the_weights_alone(some_images):
     net = lenet()
     before = copy_of(net)
-    with pytest.raises(ValueError, match="-0.9"):
+    with pytest.raises(ValueError, match=r"-0\.9"):
         train_ch6(net, some_images, some_images, 1, -0.9, "cpu")
     assert all(map(torch.equal, before.values(), net.state_dict().values()))
 

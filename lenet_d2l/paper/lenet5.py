@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..net import Reshape
+
 # Which maps of S2 each of the 16 maps of C3 sees: the paper's table I
 C3_TABLE = (
     *[(0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)],
@@ -59,29 +61,22 @@ BITMAPS = [
 ]
 
 
-class PaperInput(nn.Module):
-    """Make the paper's input, 32×32, of images (N, 1, 28, 28) in [0, 1].
+class PaperInput(Reshape):
+    """Turn images (N, 1, 28, 28) in [0, 1] into the paper's input, 32×32.
 
-    What was 0, the background, becomes -0.1, and what was 1 becomes 1.175;
-    two pixels of background are added on each side.
-
-    Raises:
-        ValueError: the batch has another shape; the message names it.
+    The background's 0 becomes -0.1, and 1 becomes 1.175; two pixels of
+    background are added on each side. Refuses what ``Reshape`` refuses.
     """
 
     def forward(self, X: Tensor) -> Tensor:
-        if X.ndim != 4 or X.shape[1:] != (1, 28, 28):
-            raise ValueError(
-                f"PaperInput takes a batch of shape (N, 1, 28, 28), "
-                f"not {tuple(X.shape)}"
-            )
+        X = super().forward(X)
         return F.pad(1.275 * X - 0.1, (2, 2, 2, 2), value=-0.1)
 
 
 class ScaledTanh(nn.Module):
     """The paper's squashing function, 1.7159 tanh(2a/3).
 
-    It maps 1 to 1 and -1 to -1, and is steepest in its curvature there.
+    It maps 1 to 1 and -1 to -1, where its second derivative is largest.
     """
 
     def forward(self, a: Tensor) -> Tensor:
