@@ -70,10 +70,11 @@ def minibatches(
 ) -> tuple[DataLoader, DataLoader]:
     """Return the minibatches of training and of test.
 
-    ``files`` are the four of a data set, by their names. Each gives pairs ``X, y``: images, float32 in [0, 1], shape
-    (batch_size, 1, 28, 28), and class numbers 0 to 9, int64, shape
-    (batch_size,); the last minibatch has what is left. Those of training are
-    shuffled anew in every epoch by torch's global random number generator.
+    ``files`` are the four of a data set, by their names. Each loader gives
+    pairs ``X, y``: images, float32 in [0, 1], shape (batch_size, 1, 28, 28),
+    and class numbers 0 to 9, int64, shape (batch_size,); the last minibatch
+    has what is left. Those of training are shuffled anew in every epoch by
+    torch's global random number generator.
 
     Raises:
         ValueError: ``batch_size`` is not a positive whole number.
