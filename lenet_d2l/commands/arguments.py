@@ -4,9 +4,9 @@ Nothing here imports PyTorch, so that help and errors come at once.
 """
 
 import argparse
-import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +24,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
+def refused(text: str, wanted: str) -> argparse.ArgumentTypeError:
+    """Return the error for a value that is not what is ``wanted``."""
+    return argparse.ArgumentTypeError(f"must be {wanted}, not {text!r}")
+
+
 def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
     """Return a converter to an int from ``low`` to ``high``, for argparse."""
     wanted = f"a whole number of at least {low}"
@@ -31,59 +36,42 @@ def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
         wanted = f"a whole number from {low} to {high}"
 
     def convert(text: str) -> int:
-        try:
+        with suppress(ValueError):
             value = int(text)
-        except ValueError:
-            value = low - 1
-        if value < low or (high is not None and value > high):
-            raise argparse.ArgumentTypeError(
-                f"must be {wanted}, not {text!r}"
-            )
-        return value
+            if low <= value and (high is None or value <= high):
+                return value
+        raise refused(text, wanted)
 
     return convert
 
 
 def learning_rate(text: str) -> float:
     """Convert to a number above 0 that torch's float32 can hold."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= LARGEST_FLOAT32:
-        raise argparse.ArgumentTypeError(
-            f"must be a finite number above 0, such as 0.9, not {text!r}"
-        )
-    return value
+    with suppress(ValueError):
+        if 0 < float(text) <= LARGEST_FLOAT32:
+            return float(text)
+    raise refused(text, "a finite number above 0, such as 0.9")
 
 
 def device_name(text: str) -> str:
     """Check that ``text`` is the name of a device, on any machine."""
     if not DEVICE.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"must be cpu, cuda, mps or xpu, or one of several such as "
-            f"cuda:1, not {text!r}"
-        )
+        wanted = "cpu, cuda, mps or xpu, or one of several such as cuda:1"
+        raise refused(text, wanted)
     return text
 
 
 def seed_range(text: str) -> range:
     """Convert FIRST:END to the seeds from FIRST up to, not with, END."""
     first, _, end = text.partition(":")
-    try:
+    with suppress(ValueError):
         low, high = int(first), int(end)
-    except ValueError:
-        low = high = 0
-    if not 0 <= low < high <= 2**63:
-        raise argparse.ArgumentTypeError(
-            f"must be two whole numbers, such as 0:100 for the seeds 0 to "
-            f"99, not {text!r}"
-        )
-    if high - low > MOST_SEEDS:
-        raise argparse.ArgumentTypeError(
-            f"must be at most {MOST_SEEDS:,} seeds, not {text!r}"
-        )
-    return range(low, high)
+        if 0 <= low < high <= 2**63:
+            if high - low > MOST_SEEDS:
+                raise refused(text, f"at most {MOST_SEEDS:,} seeds")
+            return range(low, high)
+    wanted = "two whole numbers, such as 0:100 for the seeds 0 to 99"
+    raise refused(text, wanted)
 
 
 def file_ending(suffix: str) -> Callable[[str], Path]:
