@@ -7,7 +7,6 @@ source it came from cannot change a result.
 import gzip
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -38,6 +37,10 @@ def digests(*sha256: str) -> dict[str, str]:
 
 class DamagedFileError(ValueError):
     """A file exists, but is not the published one."""
+
+
+# After these, the next source is tried
+FAILURES = (DamagedFileError, OSError, RuntimeError, HTTPException)
 
 
 @dataclass(frozen=True)
@@ -82,17 +85,11 @@ class IdxFiles:
         for source, read in sources.items():
             try:
                 return read()
-            except DamagedFileError as error:
+            except FAILURES as error:
                 reasons.append(f"{source}: {error}")
-                warnings.warn(reasons[-1], stacklevel=4)
-            except (
-                OSError,
-                RuntimeError,
-                HTTPException,
-                subprocess.SubprocessError,
-            ) as error:
-                reasons.append(f"{source}: {error}")
-                if source == "data_dir":
+                if source == "data_dir" or isinstance(
+                    error, DamagedFileError
+                ):
                     warnings.warn(reasons[-1], stacklevel=4)
         raise FileNotFoundError(
             f"{self.title} was not found. Tried:\n  - "
