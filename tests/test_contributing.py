@@ -89,3 +89,11 @@ def test_no_module_imports_itself_by_way_of_others():
 def test_the_package_imports_neither_the_book_nor_the_tests():
     used = {m for file in MODULES.values() for m, _ in imports(file)}
     assert not {m for m in used if m.split(".")[0] in ("book", "tests")}
+
+
+def test_modules_that_the_changelog_names_as_new_are_there():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `.*\| (.*) \|$", text, re.M)
+    named = re.findall(r"`([\w.]+)`", " ".join(table))
+    assert len(named) > 10
+    assert {f"{PACKAGE}.{name}" for name in named} <= MODULES.keys()
