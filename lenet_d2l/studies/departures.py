@@ -27,6 +27,11 @@ from ..paper.lenet5 import (
 from .recipes import Recipe, as_made, falling
 
 
+# The second convolution and the output of the post
+FULL_C3 = partial(nn.Conv2d, 6, 16, kernel_size=5)
+LINEAR_OUTPUT = partial(nn.Linear, 84, 10)
+
+
 def average(maps: int) -> nn.Module:
     """Return the post's pooling, the mean of each 2×2 block."""
     return nn.AvgPool2d(2)
@@ -42,27 +47,17 @@ def squashed(maps: int) -> nn.Module:
     return nn.Sequential(Subsampling(maps), ScaledTanh())
 
 
-def full_c3() -> nn.Module:
-    """Return the post's second convolution: each map sees all six."""
-    return nn.Conv2d(6, 16, kernel_size=5)
-
-
 def partial_c3() -> nn.Module:
     """Return the paper's second convolution: 60 of the 96 links."""
     return PartialConv2d(C3_TABLE, kernel_size=5)
-
-
-def linear_output() -> nn.Module:
-    """Return the post's output layer."""
-    return nn.Linear(84, 10)
 
 
 def departed(
     padded: bool = True,
     squash: Callable[[], nn.Module] = nn.Sigmoid,
     pool: Callable[[int], nn.Module] = average,
-    c3: Callable[[], nn.Module] = full_c3,
-    output: Callable[[], nn.Module] = linear_output,
+    c3: Callable[[], nn.Module] = FULL_C3,
+    output: Callable[[], nn.Module] = LINEAR_OUTPUT,
 ) -> nn.Sequential:
     """Return LeNet with other parts than the post's, if any are given.
 

@@ -29,6 +29,8 @@ from ..results.runs import EpochRow, environment
 from ..speed.fused import arithmetic
 from .recipes import Recipe, train_recipe
 
+SEEDS = range(2**63)
+
 # Torch's random numbers are one sequence per process. Two runs in two threads
 # of one process, such as a Dask worker may have, would disturb each other.
 ONE_AT_A_TIME = threading.Lock()
@@ -63,26 +65,26 @@ class Study:
     plain: bool = False
 
     @property
-    def key(self) -> list[str]:
-        """The columns that name a run; a single recipe needs no name."""
-        return ["variant", "seed"] if len(self.recipes) > 1 else ["seed"]
+    def columns(self) -> list[str]:
+        """The columns of the CSV; a single recipe needs no name."""
+        names = [*Key._fields, *self.row._fields]
+        return names if len(self.recipes) > 1 else names[1:]
 
-    @property
-    def header(self) -> str:
-        """The first line of the CSV."""
-        return ",".join([*self.key, *self.row._fields]) + "\n"
+    def length(self, variant: str) -> int:
+        """Return how many rows a run of the recipe ``variant`` has."""
+        recipe = self.recipes[variant]
+        return self.rows or recipe.num_epochs
 
     def lines(self, key: Key, rows: list) -> str:
         """Return the lines of the CSV for a run."""
-        names = [getattr(key, name) for name in self.key]
         lines = StringIO()
-        csv.writer(lines, lineterminator="\n").writerows(
-            [
+        table = csv.writer(lines, lineterminator="\n")
+        for row in rows:
+            values = [*key, *row][-len(self.columns) :]
+            table.writerow(
                 format(value, self.digits if isinstance(value, float) else "")
-                for value in [*names, *row]
-            ]
-            for row in rows
-        )
+                for value in values
+            )
         return lines.getvalue()
 
     def settings(self, device: str, data: str, plain: bool) -> dict[str, Any]:
@@ -106,32 +108,34 @@ def whole_runs(text: str, study: Study) -> tuple[set[Key], str]:
     Raises:
         ValueError: it is not a CSV of this study.
     """
-    lines = text[: text.rfind("\n") + 1].splitlines(keepends=True)
-    header, *lines = lines or [study.header]
-    if header != study.header:
-        raise ValueError(f"its first line is not {study.header.strip()}")
-    keys, steps = [], defaultdict(list)
+    header = ",".join(study.columns) + "\n"
+    ended = text[: text.rfind("\n") + 1].splitlines(keepends=True)
+    first, *lines = ended or [header]
+    if first != header:
+        raise ValueError(f"its first line is not {header.strip()}")
+    runs = defaultdict(list)
     for line, values in zip(lines, csv.reader(lines)):
-        *variant, seed = values[: len(study.key)] or [""]
         try:
-            key = Key(*(variant or study.recipes), int(seed))
-            row = study.row(*map(float, values[len(study.key) :]))
-            rows = study.rows or study.recipes[key.variant].num_epochs
-        except (LookupError, TypeError, ValueError):
+            cells = dict(zip(study.columns, values, strict=True))
+            variant = cells.get("variant", next(iter(study.recipes)))
+            key = Key(variant, SEEDS.index(int(cells["seed"])))
+            length = study.length(variant)
+            step, *_ = [float(cells[name]) for name in study.row._fields]
+        except (LookupError, ValueError):
             raise ValueError(f"it has the line {line.strip()!r}") from None
-        keys.append(key)
-        steps[key].append(row[0])
-    for key, found in list(steps.items()):
-        rows = study.rows or study.recipes[key.variant].num_epochs
-        if len(found) < rows and key == keys[-1]:
-            del steps[key]
-        elif found != sorted(set(found)) or len(found) != rows:
+        runs[key].append((step, line))
+    if lines and len(runs[key]) < length:
+        del runs[key]
+    for key, rows in runs.items():
+        steps = [step for step, _ in rows]
+        length = study.length(key.variant)
+        if len(steps) != length or steps != sorted(set(steps)):
             raise ValueError(
-                f"seed {key.seed} of {key.variant!r} does not have {rows} "
+                f"seed {key.seed} of {key.variant!r} does not have {length} "
                 f"rows in order"
             )
-    kept = [line for key, line in zip(keys, lines) if key in steps]
-    return set(steps), "".join([header, *kept])
+    kept = [line for rows in runs.values() for _, line in rows]
+    return set(runs), "".join([header, *kept])
 
 
 def flat(value: Any, name: str = "") -> dict[str, Any]:
@@ -142,33 +146,30 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
     return {key: to for part in parts for key, to in part.items()}
 
 
-def recipes_of(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of the recipes that ``file`` has, if it exists.
+def compare(file: Path, settings: dict[str, Any], used: set[str]) -> None:
+    """Compare how ``file`` was made with a study's ``settings``.
 
-    It may lack recipes that a study's ``settings`` have, and have others.
+    Of the recipes only those ``used`` so far have to be the same: a study
+    may get new ones.
 
     Raises:
-        StudyFileError: nothing says how it was made, or anything else
-            differs from ``settings``.
+        StudyFileError: something differs, or no JSON says how it was made.
     """
     beside = file.with_suffix(".json")
-    if not file.exists() and not beside.exists():
-        return {}
     try:
         made = json.loads(beside.read_text("utf-8"))
-        both = made["recipes"].keys() & settings["recipes"].keys()
+        there, here = (
+            flat(s | {"recipes": {name: s["recipes"][name] for name in used}})
+            for s in (made, settings)
+        )
     except (
         *(OSError, ValueError, RecursionError),  # It is not JSON
-        *(TypeError, LookupError, AttributeError),  # It is not a study's
+        *(TypeError, LookupError),  # It is not a study's
     ):
         raise StudyFileError(
             f"no {beside.name} beside {file} says how it was made; name "
             f"another file"
         ) from None
-    there, here = (
-        flat(s | {"recipes": {name: s["recipes"][name] for name in both}})
-        for s in (made, settings)
-    )
     for name in here | there:
         was, now = (s.get(name, "nothing") for s in (there, here))
         if was != now:
@@ -176,7 +177,6 @@ def recipes_of(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
                 f"{file} was made with {name} {was}, this study has {now}; "
                 f"name another file"
             )
-    return made["recipes"]
 
 
 def resumed(file: Path, study: Study, settings: dict[str, Any]) -> set[Key]:
@@ -185,20 +185,19 @@ def resumed(file: Path, study: Study, settings: dict[str, Any]) -> set[Key]:
     Raises:
         StudyFileError: the file belongs to another study.
     """
-    recipes = recipes_of(file, settings)
+    beside = file.with_suffix(".json")
     try:
         text = file.read_text("utf-8") if file.exists() else ""
         runs, kept = whole_runs(text, study)
-        if not {run.variant for run in runs} <= recipes.keys():
-            raise ValueError("its JSON does not have all of its recipes")
     except (ValueError, csv.Error) as error:
         raise StudyFileError(
             f"{file} is not of this study: {error}; mend it, or name another "
             f"file"
         ) from error
-    everything = settings | {"recipes": recipes | settings["recipes"]}
-    with replacing(file.with_suffix(".json")) as scratch:
-        scratch.write_text(json.dumps(everything, indent=1) + "\n")
+    if file.exists() or beside.exists():
+        compare(file, settings, {run.variant for run in runs})
+    with replacing(beside) as scratch:
+        scratch.write_text(json.dumps(settings, indent=1) + "\n")
     if text != kept:
         if text:
             print(f"{file}: cut off what was left of an unfinished run")
