@@ -3,7 +3,6 @@
 import argparse
 import sys
 
-from ..speed import PARTS
 from .arguments import (
     Parser,
     add_data_dir,
@@ -16,11 +15,11 @@ from .arguments import (
 
 HELP = "measure how fast d2l's own code trains, and how fast the package"
 DESCRIPTION = (
-    "Measure the same training by d2l 0.17.0's own loader and function and "
-    "by the package, in turn; take both apart; see how the cost grows. "
-    "Nothing else should run meanwhile. Each measurement is written as it "
-    "ends. Stop the command whenever you like: started again, it goes on "
-    "with the measurements that are missing."
+    "Measure the same training by d2l 0.17.0's own loader and function, by "
+    "the package, and by the ways between them, in turn. Nothing else should "
+    "run meanwhile. Each measurement is written as it ends. Stop the command "
+    "whenever you like: started again, it goes on with the measurements that "
+    "are missing."
 )
 
 
@@ -39,23 +38,15 @@ def add_arguments(parser: Parser) -> None:
         type=whole_number(1),
         default=5,
         metavar="N",
-        help="rounds, each of which measures everything once; ladder and "
-        "scale are in the first three only (default: %(default)s)",
-    )
-    add(
-        "--parts",
-        nargs="+",
-        choices=PARTS,
-        default=PARTS,
-        metavar="PART",
-        help=f"any of {', '.join(PARTS)} (default: all)",
+        help="rounds, each of which measures everything once (default: "
+        "%(default)s)",
     )
     add(
         "--num-epochs",
         type=whole_number(1),
         default=10,
         metavar="N",
-        help="epochs of a whole training (default: %(default)s)",
+        help="epochs of a training (default: %(default)s)",
     )
     add(
         "--images",
@@ -82,9 +73,7 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
     read_data(parser, read_fashion_mnist, args.data_dir)
     setting = Setting(args.num_epochs, args.images, args.device)
     try:
-        bench = run_rounds(
-            args.out, setting, args.repeats, tuple(args.parts), args.data_dir
-        )
+        bench = run_rounds(args.out, setting, args.repeats, args.data_dir)
     except BenchFileError as error:
         parser.error(f"argument --out: {error}")
     except (OSError, RuntimeError) as error:

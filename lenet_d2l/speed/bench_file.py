@@ -1,20 +1,34 @@
-"""The file of a bench, which one process at a time reads and goes on with.
+"""The file of a bench: measurements, and how and where they were made.
 
 Source: the chapter "Where the time goes".
 """
 
+import ast
+import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+import platform
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
+from joblib import cpu_count
 
 from .._atomic import replacing
+from ..results.runs import environment
+from .fused import arithmetic
+from .phases import PHASES
 
-Entry = dict[str, Any]  # What one measurement gave: numbers by name
-Bench = dict[str, Any]  # How it was made, and lists of entries in "results"
+Entry = dict[str, Any]  # What one measurement gave: values by name
+Bench = dict[str, Any]  # "setting", "machine", lists of entries in "results"
+
+NAMES = {
+    "whole": {"seconds", "start_up", "metrics", *PHASES},
+    "yardstick": {"a second"},
+    "seeds": {"seconds"},
+}
 
 
 class BenchFileError(ValueError):
@@ -23,31 +37,29 @@ class BenchFileError(ValueError):
 
 @contextmanager
 def alone(file: Path) -> Iterator[None]:
-    """Let no other bench write ``file`` meanwhile; see that this one can.
+    """Let no other bench write ``file`` meanwhile.
 
-    The empty lock file that this leaves must stay: another process may be
-    about to lock it.
+    The empty lock file must stay: another process may be about to lock it.
     """
-    lock = FileLock(file.with_name(f".{file.name}.lock"))
+    lock = FileLock(file.with_name(f".{file.name}.lock"), blocking=False)
     try:
-        held = lock.acquire(blocking=False)
+        lock.acquire()
     except Timeout:
         raise BenchFileError(f"another bench is writing {file} now") from None
     except OSError as error:
         raise BenchFileError(
             f"{file} cannot be written: {error.strerror}"
         ) from error
-    with held:
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def open_bench(
-    file: Path, made: Bench, names: Mapping[str, Collection[str]]
-) -> Bench:
+def open_bench(file: Path, made: Bench) -> Bench:
     """Return what ``file`` has, or a new bench.
 
-    ``made`` says how this bench measures, and ``names`` what an entry of
-    each measurement holds.
+    ``made`` has the setting and the machine of this bench.
 
     Raises:
         BenchFileError: the file is not a bench, or was made differently.
@@ -56,47 +68,68 @@ def open_bench(
         return made | {"results": {}}
     try:
         bench = json.loads(file.read_bytes())
-        there = {part: dict(bench[part]) for part in made}
-        sound = all(
-            isinstance(entries, list)
-            and all(is_entry(entry, names[name]) for entry in entries)
-            for name, entries in bench["results"].items()
-        )
+        there = bench["setting"] | bench["machine"]
+        for name, entries in bench["results"].items():
+            check(entries, NAMES[name.partition("/")[0]])
     except (
         *(AttributeError, LookupError, OSError, RecursionError),
         *(TypeError, ValueError),
     ) as error:
         raise BenchFileError(f"{file} is not a bench") from error
-    for part, values in made.items():
-        for name, value in values.items():
-            if there[part].get(name) != value:
-                raise BenchFileError(
-                    f"{file} was made with {name} {there[part].get(name)}, "
-                    f"this bench has {value}; name another file"
-                )
-    if not sound:
-        raise BenchFileError(f"{file} has what no measurement gives")
+    for name, value in (made["setting"] | made["machine"]).items():
+        if there.get(name) != value:
+            raise BenchFileError(
+                f"{file} was made with {name} {there.get(name)}, this bench "
+                f"has {value}; name another file"
+            )
     return bench
 
 
-def is_entry(entry: Any, names: Collection[str]) -> bool:
-    """Return whether ``entry`` holds ``names``, and sound values of them."""
-
-    def is_sound(name: str, value: Any) -> bool:
-        if isinstance(value, str):
-            return name == "metrics"
-        if value is None:
-            return name == "memory"
-        return type(value) in (int, float) and 0 <= value < 1e15
-
-    return (
-        isinstance(entry, dict)
-        and entry.keys() == set(names)
-        and all(is_sound(*item) for item in entry.items())
-    )
+def check(entries: list[Entry], names: set[str]) -> None:
+    """Raise ValueError if ``entries`` are not of ``names``."""
+    wanted = {name: str if name == "metrics" else float for name in names}
+    for entry in list(entries):
+        if {name: type(value) for name, value in entry.items()} != wanted:
+            raise ValueError(f"no measurement gives {entry}")
 
 
 def write(file: Path, bench: Bench) -> None:
     """Write ``bench`` to ``file``, whole or not at all."""
     with replacing(file) as scratch:
         scratch.write_text(json.dumps(bench, indent=1) + "\n")
+
+
+def machine(device: str) -> dict[str, Any]:
+    """Return versions, processor, cores, and a digest of the code."""
+    processor = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        _, _, rest = cpuinfo.read_text().partition("model name")
+        processor = rest.partition("\n")[0].strip("\t :") or processor
+    if device.startswith("cuda"):
+        processor += f", {torch.cuda.get_device_name(device)}"
+    return environment() | {
+        "processor": processor,
+        "vectors": torch.backends.cpu.get_cpu_capability(),
+        "cores": cpu_count(),
+        "arithmetic": arithmetic(device).name,
+        "code": digest(Path(__file__).parents[1]),
+    }
+
+
+def digest(package: Path) -> str:
+    """Return a short digest of the code that trains and measures.
+
+    Comments and docstrings of its Python are not in it.
+    """
+    content = [(package / "speed" / "fused.c").read_text()]
+    files = {*package.glob("*.py"), *package.glob("speed/*.py")}
+    for file in sorted(files - {package / "speed" / "report.py"}):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(
+                node, (ast.Module, ast.ClassDef, ast.FunctionDef)
+            ) and ast.get_docstring(node):
+                del node.body[0]
+        content.append(ast.dump(tree))
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]

@@ -4,114 +4,120 @@ Source: the chapter "Where the time goes".
 """
 
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
-from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
-from copy import deepcopy
 from ctypes import CDLL, c_int, c_long, c_void_p
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import platformdirs
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.modules.module import _has_any_global_hook
 
 from .._atomic import replacing
 from ..net import lenet
 
 SOURCE = Path(__file__).with_suffix(".c")
-SHAPES = [(6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,)]  # Both convolutions
-# For this very processor, without a look at errno or traps. Sums stay in the
-# order of the source, where a product and a sum are one instruction
-COMPILE = ["gcc", "-std=gnu11", "-O3", "-march=native", "-fopenmp", "-fPIC"]
-COMPILE += ["-fno-trapping-math", "-fno-math-errno"]
-# Without -fopenmp: the threads are those of PyTorch's own OpenMP, as two
-# sets of threads would be in each other's way
-LINK = ["gcc", "-shared"]
+# For this very processor, without a look at errno or traps. The linker does
+# not see -fopenmp: one set of threads, PyTorch's own, is enough
+COMPILE = ["gcc", "-std=gnu11", "-O3", "-march=native", "-Wp,-fopenmp"]
+COMPILE += ["-fno-trapping-math", "-fno-math-errno", "-fPIC", "-shared"]
 
 
-def run(*command: str | Path) -> str:
-    """Run the compiler; return what it says."""
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, errors="replace"
-    ).stderr
+def gcc(*arguments: str | Path) -> str:
+    """Run ``COMPILE`` with more arguments; return what it says.
 
-
-def kept_file() -> Path:
-    """Return where the compiled code is kept in the user's cache.
-
-    The name stands for all that it depends on. With -###, gcc says its
-    version, and every flag into which it translates -march=native here.
+    Raises:
+        RuntimeError: it failed; the message is the line that says why.
     """
-    compiler = run(*COMPILE, "-###", "-S", "-x", "c", "/dev/null")
-    parts = [SOURCE.read_text(), compiler, *COMPILE, *LINK]
-    key = sha256("\0".join(parts).encode()).hexdigest()[:32]
-    folder = platformdirs.user_cache_path("lenet_d2l") / "compiled"
-    return folder / f"fused-{key}.so"
-
-
-def only_ours(path: Path) -> bool:
-    """Can nobody but this user (and root) have written ``path``?"""
-    found = path.lstat()  # All may write to a link, so no link is ours
-    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
-
-
-def kept_code(file: Path) -> CDLL | None:
-    """Load what ``keep`` has written, if it is safe and whole."""
-    with suppress(OSError):
-        if only_ours(file.parent) and only_ours(file):
-            content = file.read_bytes()
-            if content[-32:] == sha256(content[:-32]).digest():
-                return CDLL(str(file))
-    return None
-
-
-def keep(compiled: Path, file: Path) -> None:
-    """Copy ``compiled`` and its digest to ``file``, if that can be done."""
-    with suppress(OSError):
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if only_ours(file.parent):
-            content = compiled.read_bytes()
-            with replacing(file) as scratch:
-                scratch.touch(mode=0o600)
-                scratch.write_bytes(content + sha256(content).digest())
+    done = subprocess.run(
+        [*COMPILE, *arguments], capture_output=True, errors="replace"
+    )
+    if done.returncode != 0:
+        lines = done.stderr.splitlines() or ["gcc failed"]
+        errors = [line for line in lines if "error" in line]
+        raise RuntimeError((errors or lines)[0])
+    return done.stderr
 
 
 @cache
 def library() -> CDLL:
     """Load ``fused.c``, compiled for this machine, which takes a second once.
 
+    The compiled file is kept in the user's cache. Its name stands for all
+    that it depends on: with -###, gcc says its version, and what
+    -march=native means here.
+
     Raises:
         RuntimeError: it cannot be used here; the message says why.
     """
+    if sys.platform != "linux":
+        raise RuntimeError(f"it needs Linux, and this is {sys.platform}")
+    if shutil.which("gcc") is None:
+        raise RuntimeError("gcc is not installed")
     try:
-        if sys.platform != "linux":
-            raise RuntimeError(f"only Linux compiles, not {sys.platform}")
-        file = kept_file()
-        if (code := kept_code(file)) is not None:
-            return code
-        with tempfile.TemporaryDirectory(prefix="lenet-d2l-") as folder:
-            compiled, linked = Path(folder, "fused.o"), Path(folder, "new.so")
-            run(*COMPILE, "-c", SOURCE, "-o", compiled)
-            run(*LINK, compiled, "-lm", "-o", linked)
-            code = CDLL(str(linked))
-            compare_with_plain(code)
-            keep(linked, file)
-            return code
-    except FileNotFoundError as error:
-        reason = f"{error.filename} is not installed"
-    except subprocess.CalledProcessError as error:
-        lines = [*error.stderr.strip().splitlines(), str(error)]
-        reason = next((line for line in lines if "error" in line), lines[0])
+        compiler = gcc("-###", "-S", "-x", "c", "/dev/null")
+        parts = [SOURCE.read_text(), compiler, *COMPILE]
+        key = sha256("\0".join(parts).encode()).hexdigest()[:32]
+        folder = platformdirs.user_cache_path("lenet_d2l") / "compiled"
+        file = folder / f"fused-{key}.so"
+        return load_kept(file) or compile_and_keep(file)
     except OSError as error:
-        reason = str(error)
-    raise RuntimeError(reason)
+        raise RuntimeError(str(error)) from error
+
+
+def load_kept(file: Path) -> CDLL | None:
+    """Load ``file``, if it is whole and only this user (or root) wrote it."""
+    with suppress(OSError):
+        for path in (file.parent, file):
+            found = path.lstat()  # Of a link itself: all may write to it
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                return None
+        content = file.read_bytes()
+        if content[-32:] == sha256(content[:-32]).digest():
+            return CDLL(str(file))
+    return None
+
+
+def compile_and_keep(file: Path) -> CDLL:
+    """Compile ``fused.c`` and check it; keep it as ``file`` if we can.
+
+    A damaged library may crash the process, so its digest stands at its end.
+    """
+    with TemporaryDirectory(prefix="lenet-d2l-") as folder:
+        new = Path(folder, file.name)
+        gcc(SOURCE, "-lm", "-o", new)
+        code = CDLL(str(new))
+        content = new.read_bytes()
+    compare_with_plain(code)
+    with suppress(OSError):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(file) as scratch:
+            scratch.touch(mode=0o600)
+            scratch.write_bytes(content + sha256(content).digest())
+    return code
+
+
+def compare_with_plain(code: CDLL) -> None:
+    """Raise RuntimeError if ``code`` differs from the net's own layers."""
+    with torch.inference_mode(False):  # Gradients in any mode of the caller
+        pixels = torch.arange(37 * 784, dtype=torch.float32, device="cpu")
+        X = pixels.sin().view(37, 1, 28, 28)
+        weights = list(LAYERS.parameters())
+        ours, plain = (
+            [Y, *torch.autograd.grad(Y.square().sum(), weights)]
+            for Y in (Features.apply(code, True, X, *weights), LAYERS(X))
+        )
+    for a, b in zip(ours, plain):
+        if not (a - b).norm() <= 1e-4 * b.norm():
+            raise RuntimeError("the compiled code computes something else")
 
 
 def addresses(*tensors: Tensor) -> list[c_void_p]:
@@ -120,24 +126,21 @@ def addresses(*tensors: Tensor) -> list[c_void_p]:
 
 
 class Features(torch.autograd.Function):
-    """``features`` and its gradient; ``keep`` says if one will be needed."""
+    """The 400 features of each image, by ``fused.c``, with gradients.
+
+    ``keep`` says if gradients will be wanted; the images get none.
+    """
 
     @staticmethod
-    def forward(
-        ctx: Any, code: CDLL, keep: bool, X: Tensor, *parameters: Tensor
-    ) -> Tensor:
-        X, *parameters = (t.contiguous() for t in (X, *parameters))
+    def forward(ctx: Any, code: CDLL, keep: bool, *inputs: Tensor) -> Tensor:
+        X, *parameters = (tensor.contiguous() for tensor in inputs)
         threads = torch.get_num_threads()
         groups = -(-len(X) // c_long.in_dll(code, "lanes").value)
         size = c_long.in_dll(code, "saved_floats").value
         saved = X.new_empty(groups if keep else threads, size)
         features = X.new_empty(len(X), 400)
-        code.features(
-            c_long(len(X)),
-            *addresses(X, *parameters, saved, features),
-            c_int(keep),
-            c_int(threads),
-        )
+        tensors = addresses(X, *parameters, saved, features)
+        code.features(c_long(len(X)), *tensors, c_int(keep), c_int(threads))
         ctx.code = code
         ctx.save_for_backward(saved, *parameters)
         return features
@@ -150,129 +153,75 @@ class Features(torch.autograd.Function):
         threads = torch.get_num_threads()
         sums = gradient.new_zeros(threads, sum(sizes))
         gradient = gradient.contiguous()
-        ctx.code.gradients(
-            c_long(len(gradient)),
-            *addresses(gradient, parameters[2], saved, sums),
-            c_int(threads),
-        )
+        tensors = addresses(gradient, parameters[2], saved, sums)
+        ctx.code.gradients(c_long(len(gradient)), *tensors, c_int(threads))
         parts = sums.sum(dim=0).split(sizes)
         return None, None, None, *map(Tensor.view_as, parts, parameters)
 
 
-def features(code: CDLL, X: Tensor, *convolutions: Any) -> Tensor:
-    """Return the 400 features of each image, shape (N, 400).
-
-    ``X`` has shape (N, 1, 28, 28), in float32 on the CPU, and gets no
-    gradient. Of the two convolutions only weights and biases are used.
-    """
-    parameters = [
-        p for conv in convolutions for p in (conv.weight, conv.bias)
-    ]
-    return Features.apply(code, torch.is_grad_enabled(), X, *parameters)
-
-
-def compare_with_plain(code: CDLL) -> None:
-    """Compare features and gradients with those of the net's own layers.
-
-    Raises:
-        RuntimeError: they differ.
-    """
-    draw = torch.Generator().manual_seed(0)
-    with torch.inference_mode(False), torch.enable_grad():
-        with torch.device("meta"):
-            layers = lenet()[:8]
-        layers = layers.float().to_empty(device="cpu")
-        for p in layers.parameters():
-            p.data.normal_(0, 0.2, generator=draw)
-        X = torch.empty(37, 1, 28, 28, dtype=torch.float32, device="cpu")
-        X.uniform_(generator=draw)
-        exact = deepcopy(layers).double()
-        results = []
-        for net, made in (
-            (layers, features(code, X, layers[1], layers[4])),
-            (exact, exact(X.double())),
-        ):
-            made.square().sum().backward()
-            results.append([made, *(p.grad for p in net.parameters())])
-    for ours, right in zip(*results, strict=True):
-        if not (ours - right).norm() <= 1e-4 * right.norm():
-            raise RuntimeError("the compiled code computes something else")
-
-
 def settings(layer: nn.Module) -> tuple[type, dict[str, Any]]:
-    """Return all that says what a layer computes, hooks too, but weights."""
-    others = ("_parameters", "_modules", "training")
-    return type(layer), {
-        name: value
-        for name, value in vars(layer).items()
-        if name not in others
-    }
+    """Return all that says what a layer computes, but its weights' values."""
+    kinds = [
+        (type(p), p.shape, p.dtype, p.device.type) for p in layer.parameters()
+    ]
+    return type(layer), vars(layer) | {"_parameters": kinds, "training": None}
 
 
-@cache
-def lenets_settings() -> list[tuple[type, dict[str, Any]]]:
-    """Return the settings of the layers that ``fused.c`` computes."""
-    with torch.device("meta"):  # No random number is drawn for it
-        return [settings(layer) for layer in lenet()[:8]]
+# What ``fused.c`` computes
+with torch.random.fork_rng([]):
+    LAYERS = lenet()[:8].to("cpu", torch.float32)
+SETTINGS = [settings(layer) for layer in LAYERS]
 
 
-def begins_as_lenet(layers: list[nn.Module]) -> bool:
+def begins_as_lenet(layers: Sequence[nn.Module]) -> bool:
     """Are the first eight layers those of ``lenet()``, without a hook?"""
-    return [settings(layer) for layer in layers[:8]] == lenets_settings()
+    return [settings(layer) for layer in layers[:8]] == SETTINGS
 
 
-def can_fuse(layers: list[Any], X: Tensor) -> bool:
-    """Does ``fused.c`` give what the layers give for the images ``X``?"""
-    if torch.compiler.is_compiling() or not begins_as_lenet(layers):
-        return False
-    first, second = layers[1], layers[4]
-    tensors = [X, first.weight, first.bias, second.weight, second.bias]
-    shapes = [(len(X), 1, 28, 28) if X.ndim else (), *SHAPES]
-    return all(
-        type(t) in (Tensor, nn.Parameter)
-        and t.dtype == torch.float32
-        and t.device.type == "cpu"
-        and t.layout == torch.strided
-        and t.shape == shape
-        for t, shape in zip(tensors, shapes)
-    ) and not (
-        (X.requires_grad and torch.is_grad_enabled())
-        or torch.is_autocast_enabled("cpu")
-        or _has_any_global_hook()
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
+def can_fuse(layers: Sequence[nn.Module], X: Tensor) -> bool:
+    """Does ``fused.c`` give what ``layers`` give for the images ``X``?"""
+    return (
+        type(X) is Tensor
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+        and not torch.is_autocast_enabled("cpu")
+        and not (X.requires_grad and torch.is_grad_enabled())
+        and X.shape[1:] == (1, 28, 28)
+        and X.dtype == torch.float32
+        and X.device.type == "cpu"
+        and begins_as_lenet(layers)
     )
 
 
 class FusedLeNet(nn.Sequential):
     """A ``lenet()`` computed faster on a CPU.
 
-    The layers stay the net's own, with their weights and names. The first
-    eight, from the images, shape (N, 1, 28, 28), to the 400 features, are
-    computed by ``fused.c`` in one go, in float32 on the CPU. Wherever that
-    is not what the layers would give (another type or device, a layer
-    exchanged or changed, a hook on it), they compute one by one as ever.
+    The layers stay the net's own. ``fused.c`` computes the first eight, from
+    images (N, 1, 28, 28) to features (N, 400), in one go. Where that is not
+    what they would give (another type or device, a layer exchanged or
+    changed, a hook on it), they compute one by one as ever.
 
     Raises:
-        ValueError: the first eight layers of ``net`` are not ``lenet()``'s.
-        RuntimeError: ``fused.c`` cannot be compiled here.
+        ValueError: ``net`` is not ``lenet()``.
+        RuntimeError: ``fused.c`` cannot be used here.
     """
 
     def __init__(self, net: nn.Sequential):
-        if not begins_as_lenet(list(net)):
+        if type(net) is not nn.Sequential or not begins_as_lenet([*net]):
             raise ValueError(f"only lenet() can be fused, not {net}")
-        super().__init__(OrderedDict(net._modules))
+        super().__init__(*net)
         library()
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, int):
-            return super().__getitem__(index)
-        return nn.Sequential(OrderedDict(self._modules))[index]  # Not fused
+        return nn.Sequential(*self)[index]  # A part of it is not fused
 
     def forward(self, X: Tensor) -> Tensor:
         layers = list(self)
         if can_fuse(layers, X):
-            X = features(library(), X, layers[1], layers[4])
+            weights = [p for l in layers[:8] for p in l.parameters()]
+            X = Features.apply(
+                library(), torch.is_grad_enabled(), X, *weights
+            )
             layers = layers[8:]
         for layer in layers:
             X = layer(X)
@@ -290,13 +239,12 @@ class Arithmetic(NamedTuple):
 
 
 def arithmetic(device: torch.device | str, plain: bool = False) -> Arithmetic:
-    """Choose "fused" wherever it works, and "plain" if asked for ``plain``."""
+    """Choose "plain" if asked for, or if nothing else works on ``device``."""
     kind = torch.device(device).type
+    if plain or kind != "cpu":
+        reason = "as asked" if plain else f"the device is {kind}"
+        return Arithmetic("plain", reason)
     try:
-        if plain or kind != "cpu":
-            raise RuntimeError(
-                "as asked" if plain else f"the device is {kind}"
-            )
         library()
     except RuntimeError as error:
         return Arithmetic("plain", str(error))
@@ -306,14 +254,8 @@ def arithmetic(device: torch.device | str, plain: bool = False) -> Arithmetic:
 
 
 def with_arithmetic(net: nn.Module, name: str) -> nn.Module:
-    """Return ``net`` fused if ``name`` is "fused" and it can be, else ``net``.
-
-    Only a plain ``nn.Sequential`` without hooks of its own can be.
-    """
-    if (
-        name == "fused"
-        and settings(net) == settings(nn.Sequential())
-        and begins_as_lenet([*net.children()])
-    ):
-        return FusedLeNet(net)
+    """Return ``net``, fused if ``name`` is "fused" and ``net`` can be."""
+    if name == "fused" and isinstance(net, nn.Sequential):
+        with suppress(ValueError):
+            return FusedLeNet(net)
     return net

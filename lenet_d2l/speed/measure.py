@@ -6,31 +6,23 @@ does a little of what is to be measured; how long that takes is its start-up.
 
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
-from contextlib import (
-    AbstractContextManager,
-    contextmanager,
-    nullcontext,
-    redirect_stdout,
-)
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from statistics import median
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib_inline.backend_inline import set_matplotlib_formats
+from torch.utils.benchmark import Timer
 from traitlets.config import Config
 
 from ..datasets.idx_files import HEADER, Files
-from ..training import synchronize
 from .bench_file import Entry
-from .phases import PHASES, PhaseClock
+from .phases import PhaseClock
 from .ways import WAYS, Way
 
-LR, SEED = 0.9, 0
+LR, BATCH, SEED = 0.9, 256, 0
 LINE = re.compile(r"loss (\S+), train acc (\S+), test acc (\d\.\d+)")
 Wait = Callable[[], Any]
 
@@ -43,29 +35,21 @@ class Setting:
     images: int = 60_000  # To train on; a sixth of it to test with
     device: str = "cpu"
     threads: int = field(default_factory=torch.get_num_threads)
-    batch_size: int = 256
 
 
 @dataclass(frozen=True)
 class Task:
     """One measurement: ``function(task, files, wait)`` returns its entry.
 
-    ``changes`` are those of the setting in the course of it, by their names
-    in the entry. ``at_once`` processes do it at the same time; each calls
-    ``wait`` after its warm-up, to wait there for the others.
+    ``at_once`` processes do it at the same time; each calls ``wait`` after
+    its warm-up, to wait there for the others.
     """
 
     name: str
     function: Callable[["Task", Files, Wait], Entry]
     setting: Setting
     way: str = ""
-    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     at_once: int = 1
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the numbers in its entry."""
-        return tuple(self.changes) or NAMES[self.function.__name__]
 
 
 def shortened(files: Files, train: int, t10k: int) -> Files:
@@ -77,14 +61,6 @@ def shortened(files: Files, train: int, t10k: int) -> Files:
         end = HEADER[kind] + n * (784 if "images" in kind else 1)
         short[name] = content[:4] + n.to_bytes(4, "big") + content[8:end]
     return short
-
-
-def memory() -> dict[str, int]:
-    """Return the bytes that the process has, and had at most; Linux only."""
-    status = Path("/proc/self/status")
-    text = status.read_text() if status.exists() else ""
-    found = re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", text)
-    return {name: 1024 * int(size) for name, size in found}
 
 
 @contextmanager
@@ -103,92 +79,53 @@ def as_in_a_notebook() -> Iterator[io.StringIO]:
 
 
 def train(
-    way: Way,
-    setting: Setting,
-    files: Files,
-    wait: Wait,
-    watch: AbstractContextManager | None = None,
-) -> tuple[float, float, Any]:
-    """Train within ``watch``, after a warm-up; return the seconds of both.
+    way: Way, setting: Setting, files: Files, wait: Wait
+) -> tuple[dict[str, float], Any]:
+    """Train after a warm-up; return seconds, and what ``way.train`` returns.
 
-    Beside them what the way's ``train`` returns. Loading the data is in the
-    seconds: what one way does as it loads, another does in every epoch.
+    Loading the data is in the seconds: what one way does as it loads,
+    another does in every epoch.
     """
-    n, m, batch = setting.images, -(-setting.images // 6), setting.batch_size
+    n, m = setting.images, -(-setting.images // 6)
+    clock = PhaseClock(setting.device)
 
     def seconds(train: int, t10k: int, num_epochs: int) -> tuple[float, Any]:
         part = shortened(files, train, t10k)
         torch.manual_seed(SEED)
         net = way.net()
-        start = time.perf_counter()
-        loaders = way.load(part, batch)
-        result = way.train(net, *loaders, num_epochs, LR, setting.device)
-        synchronize(setting.device)
-        return time.perf_counter() - start, result
+        with clock.watch():
+            with clock.phase("data"):
+                loaders = way.load(part, BATCH)
+            result = way.train(net, *loaders, num_epochs, LR, setting.device)
+        return sum(clock.seconds.values()), result
 
     # Minibatches of each size that there is: full, of which d2l's train_ch6
     # needs five to draw, and last
-    few = min(n, 5 * batch + n % batch), min(m, batch + m % batch)
+    few = min(n, 5 * BATCH + n % BATCH), min(m, BATCH + m % BATCH)
     start_up, _ = seconds(*few, 1)
     wait()
-    with watch or nullcontext():
-        took, result = seconds(n, m, setting.num_epochs)
-    return took, start_up, result
+    took, result = seconds(n, m, setting.num_epochs)
+    return {"seconds": took, "start_up": start_up, **clock.seconds}, result
 
 
 def time_training(task: Task, files: Files, wait: Wait) -> Entry:
-    """Train; return seconds, peak of memory, metrics of the last epoch."""
-    before = memory()
+    """Train; return seconds, by phase too, and the last epoch's metrics."""
     with as_in_a_notebook() as output:
-        seconds, start_up, _ = train(
-            WAYS[task.way], task.setting, files, wait
-        )
-    most = memory()
-    return {
-        "seconds": seconds,
-        "start_up": start_up,
-        "memory": most["VmHWM"] - before["VmRSS"] if most else None,
-        "metrics": " ".join(LINE.findall(output.getvalue())[-1]),
-    }
+        seconds, _ = train(WAYS[task.way], task.setting, files, wait)
+    metrics = " ".join(LINE.findall(output.getvalue())[-1])
+    return {**seconds, "metrics": metrics}
 
 
-def time_phases(task: Task, files: Files, wait: Wait) -> Entry:
-    """Train; return the seconds of each phase of an epoch."""
-    clock, way = PhaseClock(task.setting.device), WAYS[task.way]
-    way = replace(way, load=clock.phase("data")(way.load))
-    with as_in_a_notebook():
-        train(way, task.setting, files, wait, clock.watch())
-    epochs = task.setting.num_epochs
-    return {name: clock.seconds[name] / epochs for name in PHASES}
+def time_seed(task: Task, files: Files, wait: Wait) -> Entry:
+    """Train as a study does; return the seconds of epochs and evaluations."""
+    with redirect_stdout(io.StringIO()):
+        _, records = train(WAYS[task.way], task.setting, files, wait)
+    return {"seconds": sum(r.train_seconds + r.eval_seconds for r in records)}
 
 
 def multiply(task: Task, files: Files, wait: Wait, size: int = 2048) -> Entry:
     """Multiply matrices of float32; return the multiply-adds a second."""
     a, b = torch.rand(2, size, size, device=task.setting.device)
-    seconds = []
-    for _ in range(12):
-        synchronize(task.setting.device)
-        start = time.perf_counter()
-        a @ b
-        synchronize(task.setting.device)
-        seconds.append(time.perf_counter() - start)
-    return {"a second": size**3 / median(seconds[2:])}
-
-
-def time_epochs(task: Task, files: Files, wait: Wait) -> Entry:
-    """Time an epoch and its evaluation in each changed setting."""
-    entry = {}
-    for name, change in task.changes.items():
-        setting = replace(task.setting, num_epochs=1, **change)
-        torch.set_num_threads(setting.threads)
-        with as_in_a_notebook():
-            *_, (record,) = train(WAYS[task.way], setting, files, wait)
-        entry[name] = record.train_seconds + record.eval_seconds
-    return entry
-
-
-NAMES = {
-    "time_training": ("seconds", "start_up", "memory", "metrics"),
-    "time_phases": PHASES,
-    "multiply": ("a second",),
-}
+    threads = task.setting.threads
+    timer = Timer("a @ b", globals={"a": a, "b": b}, num_threads=threads)
+    return {"a second": size**3 / timer.blocked_autorange().median}

@@ -22,16 +22,8 @@ from ..animator import Animator
 from .fused import FusedLeNet
 
 REST = "rest"  # Metrics, Python
-PHASES = (
-    "data",
-    "forward",
-    "backward",
-    "step",
-    "evaluation",
-    "drawing",
-    REST,
-)
 CLOSED = ("evaluation", "drawing")  # All that they call belongs to them
+PHASES = ("data", "forward", "backward", "step", *CLOSED, REST)
 
 CALLS: list[tuple[Any, str, str]] = [
     (DataLoader, "__iter__", "data"),

@@ -76,7 +76,7 @@ STOCK, PLAIN, DEFAULT = "stock d2l", "plain", "default"
 AVX2 = "default, AVX2"
 
 # Each changes one thing in the way before it; the last changes nothing, so
-# its gain says how far the others can be trusted
+# its gain says how far those of the others can be trusted
 LADDER = {
     STOCK: Way(d2ls_minibatches, d2l.train_ch6, keeps_memory=False),
     "data in memory": Way(channels_first, d2l.train_ch6, keeps_memory=False),
@@ -86,15 +86,18 @@ LADDER = {
     DEFAULT: Way(arithmetic="fused"),
     "default, again": Way(arithmetic="fused"),
 }
-WAYS = LADDER | {AVX2: Way(arithmetic="fused", flags=("-mno-avx512f",))}
+WAYS = {name: LADDER[name] for name in (STOCK, PLAIN, DEFAULT)} | {
+    AVX2: Way(arithmetic="fused", flags=("-mno-avx512f",)),
+    **LADDER,
+}
 
 
-def available(device: str) -> dict[str, Way]:
+def available(device: str) -> list[str]:
     """Return the ways that ``device`` and this machine can take."""
     here = {"plain", fused.arithmetic(device).name}
     wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    return {
-        name: way
+    return [
+        name
         for name, way in WAYS.items()
         if way.arithmetic in here and (wide or not way.flags)
-    }
+    ]
