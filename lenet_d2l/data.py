@@ -122,7 +122,3 @@ def load_data_mnist(
 
 # By the names that the command line has for them
 READERS = {"fashion-mnist": read_fashion_mnist, "mnist": read_mnist}
-LOADERS = {
-    "fashion-mnist": load_data_fashion_mnist,
-    "mnist": load_data_mnist,
-}

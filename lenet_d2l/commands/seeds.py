@@ -2,8 +2,9 @@
 
 import argparse
 
+from .. import studies
 from .arguments import Parser
-from .study import MANY_RUNS, add_run_arguments, run_study_by_name
+from .study import MANY_RUNS, add_run_arguments, do_study
 
 HELP = "train the post's recipe once from each of many seeds"
 DESCRIPTION = (
@@ -18,4 +19,4 @@ def add_arguments(parser: Parser) -> None:
 
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Train from all seeds; return the exit code."""
-    return run_study_by_name(parser, args, "seeds")
+    return do_study(parser, args, lambda: studies.load("seeds"))

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import studies
 from .arguments import (
@@ -17,6 +18,9 @@ from .arguments import (
     seed_range,
     whole_number,
 )
+
+if TYPE_CHECKING:
+    from ..studies.runner import Study
 
 MANY_RUNS = (
     "Each run is appended to the CSV as it ends. Stop the command whenever "
@@ -42,13 +46,7 @@ def add_run_arguments(parser: Parser) -> None:
         metavar="FIRST:END",
         help="the seeds from FIRST up to, not with, END, such as 0:100",
     )
-    add(
-        "--out",
-        type=file_ending(".csv"),
-        required=True,
-        metavar="FILE",
-        help="the CSV; a JSON beside it keeps versions, device and settings",
-    )
+    add_out(parser)
     add(
         "--jobs",
         type=whole_number(1),
@@ -66,15 +64,26 @@ def add_run_arguments(parser: Parser) -> None:
     add_plain(parser)
 
 
+def add_out(parser: Parser) -> None:
+    """Let ``parser`` take --out."""
+    parser.add_argument(
+        "--out",
+        type=file_ending(".csv"),
+        required=True,
+        metavar="FILE",
+        help="the CSV; a JSON beside it keeps versions, device and settings",
+    )
+
+
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Do one of the book's studies; return the exit code."""
-    return run_study_by_name(parser, args, args.name)
+    return do_study(parser, args, lambda: studies.load(args.name))
 
 
-def run_study_by_name(
-    parser: Parser, args: argparse.Namespace, name: str
+def do_study(
+    parser: Parser, args: argparse.Namespace, load: Callable[[], "Study"]
 ) -> int:
-    """Do the study ``name`` as ``args`` say; return the exit code."""
+    """Do the study that ``load`` brings; return the exit code."""
     from joblib import parallel_config
 
     from ..data import READERS
@@ -94,7 +103,7 @@ def run_study_by_name(
             failures += (killed,)
         try:
             run_study(
-                studies.load(name),
+                load(),
                 args.seeds,
                 args.out,
                 args.device,

@@ -154,7 +154,7 @@ def start(parser: Parser, args: argparse.Namespace) -> tuple:
     import torch
 
     from .. import d2l, lenet
-    from ..data import LOADERS
+    from ..data import READERS, minibatches
     from ..results.runs import load_weights
     from ..speed.fused import arithmetic, with_arithmetic
     from ..speed.memory import keep_freed_memory
@@ -168,9 +168,8 @@ def start(parser: Parser, args: argparse.Namespace) -> tuple:
             load_weights(net, args.weights)
         except (OSError, ValueError) as error:
             parser.error(f"argument --weights: {error}")
-    loaders = read_data(
-        parser, LOADERS[args.data], args.batch_size, args.data_dir
-    )
+    files = read_data(parser, READERS[args.data], args.data_dir)
+    loaders = minibatches(files, args.batch_size)
     keep_freed_memory()
     chosen = arithmetic(args.device, args.plain)
     print(chosen)

@@ -1,55 +1,54 @@
-"""What is measured: each measurement in a process of its own.
+"""How long one way to train takes, measured in this process.
 
-Source: the chapter "Where the time goes". Before its clock starts each one
-does a little of what is to be measured; how long that takes is its start-up.
+Source: the chapter "Where the time goes".
 """
 
 import io
 import re
+import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib_inline.backend_inline import set_matplotlib_formats
-from torch.utils.benchmark import Timer
 from traitlets.config import Config
 
 from ..datasets.idx_files import HEADER, Files
-from .bench_file import Entry
+from ..training import synchronize
 from .phases import PhaseClock
-from .ways import WAYS, Way
+from .ways import Way
 
 LR, BATCH, SEED = 0.9, 256, 0
 LINE = re.compile(r"loss (\S+), train acc (\S+), test acc (\d\.\d+)")
-Wait = Callable[[], Any]
+SIDE = 2048  # Of the matrices that are multiplied
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Under which conditions something is measured."""
+class Timing(NamedTuple):
+    """What one training took, and what it came to.
 
-    num_epochs: int = 10
-    images: int = 60_000  # To train on; a sixth of it to test with
-    device: str = "cpu"
-    threads: int = field(default_factory=torch.get_num_threads)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One measurement: ``function(task, files, wait)`` returns its entry.
-
-    ``at_once`` processes do it at the same time; each calls ``wait`` after
-    its warm-up, to wait there for the others.
+    ``seconds`` (wall time) go from the loading of the data to the end of the
+    last epoch. They are the sum of the phases, from ``data`` to ``rest``.
+    ``start_up`` is the time of the warm-up before. ``multiply_adds`` is how
+    many of them this process does in a second when it multiplies large
+    float32 matrices. The figures are the last epoch's, as it printed them.
     """
 
-    name: str
-    function: Callable[["Task", Files, Wait], Entry]
-    setting: Setting
-    way: str = ""
-    at_once: int = 1
+    seconds: float
+    start_up: float
+    data: float
+    forward: float
+    backward: float
+    step: float
+    evaluation: float
+    drawing: float
+    rest: float
+    multiply_adds: float
+    train_loss: float
+    train_acc: float
+    test_acc: float
 
 
 def shortened(files: Files, train: int, t10k: int) -> Files:
@@ -78,54 +77,62 @@ def as_in_a_notebook() -> Iterator[io.StringIO]:
         yield output
 
 
-def train(
-    way: Way, setting: Setting, files: Files, wait: Wait
-) -> tuple[dict[str, float], Any]:
-    """Train after a warm-up; return seconds, and what ``way.train`` returns.
+def time_way(
+    way: Way,
+    num_epochs: int,
+    images: int,
+    files: Files,
+    device: str,
+    wait: Callable[[], Any],
+) -> Timing:
+    """Train by ``way`` after a warm-up, which ends with a call of ``wait``.
 
-    Loading the data is in the seconds: what one way does as it loads,
-    another does in every epoch.
+    ``images`` are trained on, a sixth as many tested. Loading them is in the
+    time: what one way does as it loads, another does in every epoch.
     """
-    n, m = setting.images, -(-setting.images // 6)
-    clock = PhaseClock(setting.device)
+    tested = -(-images // 6)
+    clock = PhaseClock(device)
 
-    def seconds(train: int, t10k: int, num_epochs: int) -> tuple[float, Any]:
+    def train(train: int, t10k: int, num_epochs: int) -> float:
         part = shortened(files, train, t10k)
         torch.manual_seed(SEED)
         net = way.net()
         with clock.watch():
             with clock.phase("data"):
                 loaders = way.load(part, BATCH)
-            result = way.train(net, *loaders, num_epochs, LR, setting.device)
-        return sum(clock.seconds.values()), result
+            way.train(net, *loaders, num_epochs, LR, device)
+        return sum(clock.seconds.values())
 
-    # Minibatches of each size that there is: full, of which d2l's train_ch6
-    # needs five to draw, and last
-    few = min(n, 5 * BATCH + n % BATCH), min(m, BATCH + m % BATCH)
-    start_up, _ = seconds(*few, 1)
-    wait()
-    took, result = seconds(n, m, setting.num_epochs)
-    return {"seconds": took, "start_up": start_up, **clock.seconds}, result
-
-
-def time_training(task: Task, files: Files, wait: Wait) -> Entry:
-    """Train; return seconds, by phase too, and the last epoch's metrics."""
     with as_in_a_notebook() as output:
-        seconds, _ = train(WAYS[task.way], task.setting, files, wait)
-    metrics = " ".join(LINE.findall(output.getvalue())[-1])
-    return {**seconds, "metrics": metrics}
+        # Minibatches of each size that there is: full, of which d2l's
+        # train_ch6 needs five to draw, and last
+        start_up = train(
+            min(images, 5 * BATCH + images % BATCH),
+            min(tested, BATCH + tested % BATCH),
+            1,
+        )
+        wait()
+        seconds = train(images, tested, num_epochs)
+    train_loss, train_acc, test_acc = LINE.findall(output.getvalue())[-1]
+    return Timing(
+        seconds,
+        start_up,
+        **clock.seconds,
+        multiply_adds=multiply_adds_a_second(device),
+        train_loss=float(train_loss),
+        train_acc=float(train_acc),
+        test_acc=float(test_acc),
+    )
 
 
-def time_seed(task: Task, files: Files, wait: Wait) -> Entry:
-    """Train as a study does; return the seconds of epochs and evaluations."""
-    with redirect_stdout(io.StringIO()):
-        _, records = train(WAYS[task.way], task.setting, files, wait)
-    return {"seconds": sum(r.train_seconds + r.eval_seconds for r in records)}
+def multiply_adds_a_second(device: str, times: int = 10) -> float:
+    """Return the speed at which PyTorch multiplies float32 matrices."""
+    a, b = torch.rand(2, SIDE, SIDE, device=device)
 
+    def multiply() -> None:
+        for _ in range(times):
+            torch.mm(a, b)
+        synchronize(device)
 
-def multiply(task: Task, files: Files, wait: Wait, size: int = 2048) -> Entry:
-    """Multiply matrices of float32; return the multiply-adds a second."""
-    a, b = torch.rand(2, size, size, device=task.setting.device)
-    threads = task.setting.threads
-    timer = Timer("a @ b", globals={"a": a, "b": b}, num_threads=threads)
-    return {"a second": size**3 / timer.blocked_autorange().median}
+    seconds = median(timeit.repeat(multiply, multiply, number=1))
+    return times * SIDE**3 / seconds

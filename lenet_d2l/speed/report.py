@@ -1,4 +1,4 @@
-"""What a bench says: its measurements as tables.
+"""What a bench says: its table of timings, summed up.
 
 Source: the chapter "Where the time goes". Ratios are taken round by round,
 so that both of their numbers are of the same minutes.
@@ -11,9 +11,10 @@ import torch
 
 from ..net import lenet
 from ..paper.counts import layer_counts
-from .bench_file import Bench
 from .phases import PHASES
-from .ways import AVX2, DEFAULT, LADDER, PLAIN, STOCK
+from .ways import AVX2, DEFAULT, LADDER, ON_EACH_CORE, PLAIN, STOCK
+
+FIGURES = ["train_loss", "train_acc", "test_acc"]
 
 
 def ranged(values: pd.Series, digits: int = 2) -> str:
@@ -22,49 +23,51 @@ def ranged(values: pd.Series, digits: int = 2) -> str:
     return f"{mid:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def measured(bench: Bench, part: str) -> dict[str, pd.DataFrame]:
-    """Return by way the numbers of a part of the bench, a row per round."""
+def by_way(bench: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the timings of each way, indexed by round."""
+    ways = bench.set_index("seed").groupby("variant", sort=False)
+    return {str(way): rounds for way, rounds in ways}
+
+
+def times_stock(bench: pd.DataFrame, column: str) -> dict[str, pd.Series]:
+    """Return by way, round by round, how many times as fast as stock it is.
+
+    ``column`` is what is compared: "seconds", or a phase.
+    """
+    ways = by_way(bench)
     return {
-        name.removeprefix(f"{part}/"): pd.DataFrame(entries)
-        for name, entries in bench["results"].items()
-        if name.startswith(f"{part}/")
+        way: (ways[STOCK][column] / rounds[column]).dropna()
+        for way, rounds in ways.items()
+        if way not in ON_EACH_CORE
     }
 
 
-def times_stock(bench: Bench, name: str) -> dict[str, pd.Series]:
-    """Return by way, round by round, how many times as fast as stock it is.
+def gains(bench: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return by way, round by round, its speed over that of the way before.
 
-    ``name`` is the number of a training that is compared.
+    1.50 is half as fast again, 1.00 no gain.
     """
-    ways = measured(bench, "whole")
-    return {way: ways[STOCK][name] / ways[way][name] for way in ways}
-
-
-def gains(bench: Bench) -> dict[str, pd.Series]:
-    """Return by way, round by round, what its change gained.
-
-    That is its speed over the speed of the way before: 1.50 is half as fast
-    again, 1.00 is nothing.
-    """
-    ways = measured(bench, "whole")
+    ways = by_way(bench)
     return {
-        way: ways[before].seconds / ways[way].seconds
+        way: (ways[before].seconds / ways[way].seconds).dropna()
         for before, way in pairwise(way for way in LADDER if way in ways)
     }
 
 
-def whole(bench: Bench) -> pd.DataFrame:
-    """Return seconds, speed, start-up and metrics of each way."""
-    times, gained = times_stock(bench, "seconds"), gains(bench)
+def whole(bench: pd.DataFrame) -> pd.DataFrame:
+    """Return seconds, speed, gain and start-up of each way that trains alone.
+
+    The cells are the median [lowest, highest] of the rounds.
+    """
+    ways, gained = by_way(bench), gains(bench)
     rows = {
         way: {
-            "seconds": ranged(rounds.seconds, 1),
-            "times stock": ranged(times[way]),
+            "seconds": ranged(ways[way].seconds, 1),
+            "times stock": ranged(times),
             "gain": ranged(gained[way]) if way in gained else "",
-            "start-up (s)": ranged(rounds.start_up, 1),
-            "loss, train acc, test acc": "; ".join(rounds.metrics.unique()),
+            "start-up (s)": ranged(ways[way].start_up, 1),
         }
-        for way, rounds in measured(bench, "whole").items()
+        for way, times in times_stock(bench, "seconds").items()
     }
     return pd.DataFrame(rows).T
 
@@ -81,52 +84,64 @@ def multiply_adds() -> dict[str, int]:
     return {"forward": sum(counts), "backward": 2 * sum(counts) - first}
 
 
-def split(bench: Bench) -> pd.DataFrame:
+def split(
+    bench: pd.DataFrame, num_epochs: int = 10, images: int = 60_000
+) -> pd.DataFrame:
     """Return the median seconds of each phase of an epoch, by way.
 
     The last row is the yardstick: the multiply-adds alone, at the speed at
     which PyTorch multiplies large matrices on this machine.
     """
-    setting, results = bench["setting"], bench["results"]
+    ways = by_way(bench)
+    phases = list(PHASES)
     medians = {
-        way: rounds[list(PHASES)].median() / setting["num_epochs"]
-        for way, rounds in measured(bench, "whole").items()
+        way: ways[way][phases].median() / num_epochs
+        for way in times_stock(bench, "seconds")
     }
     each = pd.Series(multiply_adds())
     each["evaluation"] = each["forward"] / 6
-    rate = pd.DataFrame(results["yardstick"])["a second"].median()
-    medians["yardstick"] = each * setting["images"] / rate
-    table = pd.DataFrame(medians, index=PHASES).T
+    rate = ways[STOCK].multiply_adds.median()
+    medians["yardstick"] = each * images / rate
+    table = pd.DataFrame(medians, index=phases).T
     return table.assign(sum=table.sum(axis=1))
 
 
-def reached(bench: Bench) -> dict[str, pd.Series]:
+def reached(bench: pd.DataFrame, cores: int) -> dict[str, pd.Series]:
     """Return what the book has goals for, round by round.
 
-    Seeds an hour are those of a study: one process of one thread per core.
+    Seeds an hour are those of a study, which draws nothing.
     """
     result = {
-        f"{what}, {way}, times stock": times
-        for what, name in (
+        f"{what}, {way}, times stock": times_stock(bench, column)[way]
+        for what, column in (
             ("training", "seconds"),
             ("evaluation", "evaluation"),
         )
-        for way, times in times_stock(bench, name).items()
-        if way in (PLAIN, DEFAULT, AVX2)
+        for way in (PLAIN, DEFAULT, AVX2)
+        if way in by_way(bench)
     }
-    hour = 3600 * bench["machine"]["cores"]
-    for way, rounds in measured(bench, "seeds").items():
-        result[f"seeds an hour, {way}"] = hour / rounds.seconds
+    for way, rounds in by_way(bench).items():
+        if way in ON_EACH_CORE:
+            result[f"seeds an hour, {way}"] = (
+                3600 * cores / (rounds.seconds - rounds.drawing)
+            )
     return result
 
 
-def report(bench: Bench) -> str:
+def report(bench: pd.DataFrame, cores: int) -> str:
     """Return all tables of a bench as text."""
-    text = [f"{name:<11}{value}" for name, value in bench["machine"].items()]
-    for title, table in (
-        (f"{bench['setting']['num_epochs']} epochs", whole(bench)),
-        ("seconds an epoch by phase, median", split(bench)),
-    ):
-        text += ["", title, table.to_string(float_format="{:.3f}".format)]
-    text += ["", *(f"{k}: {ranged(v, 1)}" for k, v in reached(bench).items())]
-    return "\n".join(text)
+    text = [
+        f"{bench.seed.nunique()} rounds; median [lowest, highest]",
+        whole(bench).to_string(),
+        "seconds of an epoch by phase, median",
+        split(bench).to_string(float_format="{:.3f}".format),
+        "loss, train acc and test acc of the last epoch",
+        bench.groupby(FIGURES, sort=False)
+        .variant.unique()
+        .to_string(header=False),
+    ]
+    goals = (
+        f"{what}: {ranged(values, 1)}"
+        for what, values in reached(bench, cores).items()
+    )
+    return "\n\n".join([*text, "\n".join(goals)])

@@ -5,12 +5,13 @@ Source: the chapter "Where the time goes".
 
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from joblib import cpu_count
 from torch import nn
 
 from .. import training
@@ -48,11 +49,12 @@ def channels_first(files: Files, batch_size: int) -> Loaders:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to train.
+    """One way to do the post's training.
 
     ``load`` makes the minibatches, and ``train`` takes the arguments of
     ``train_ch6``. ``arithmetic`` is "fused" or "plain" (see ``fused``), and
-    ``flags`` are more flags for the compiler.
+    ``flags`` are more flags for its compiler. If ``on_each_core``, as many
+    processes as there are cores train at the same time, in a thread each.
     """
 
     load: Callable[[Files, int], Loaders] = minibatches
@@ -60,9 +62,11 @@ class Way:
     keeps_memory: bool = True
     arithmetic: str = "plain"
     flags: tuple[str, ...] = ()
+    on_each_core: bool = False
 
     def begin(self) -> None:
         """Prepare this process, which is to train in this way alone."""
+        torch.set_num_threads(1 if self.on_each_core else cpu_count())
         fused.COMPILE.extend(self.flags)
         if self.keeps_memory:
             keep_freed_memory()
@@ -71,12 +75,20 @@ class Way:
         """Return a new ``lenet()``."""
         return fused.with_arithmetic(lenet(), self.arithmetic)
 
+    def settings(self) -> dict[str, Any]:
+        """Return the way as JSON can keep it."""
+        return {
+            "load": self.load.__name__,
+            "train": self.train.__module__,
+            "arithmetic": " ".join([self.arithmetic, *self.flags]),
+        }
+
 
 STOCK, PLAIN, DEFAULT = "stock d2l", "plain", "default"
 AVX2 = "default, AVX2"
 
 # Each changes one thing in the way before it; the last changes nothing, so
-# its gain says how far those of the others can be trusted
+# its gain says how far the others' gains can be trusted
 LADDER = {
     STOCK: Way(d2ls_minibatches, d2l.train_ch6, keeps_memory=False),
     "data in memory": Way(channels_first, d2l.train_ch6, keeps_memory=False),
@@ -86,18 +98,24 @@ LADDER = {
     DEFAULT: Way(arithmetic="fused"),
     "default, again": Way(arithmetic="fused"),
 }
-WAYS = {name: LADDER[name] for name in (STOCK, PLAIN, DEFAULT)} | {
-    AVX2: Way(arithmetic="fused", flags=("-mno-avx512f",)),
+# As a study trains
+ON_EACH_CORE = {
+    f"{name}, on each core": replace(LADDER[name], on_each_core=True)
+    for name in (PLAIN, DEFAULT)
+}
+WAYS = {
     **LADDER,
+    AVX2: Way(arithmetic="fused", flags=("-mno-avx512f",)),
+    **ON_EACH_CORE,
 }
 
 
-def available(device: str) -> list[str]:
+def available(device: str) -> dict[str, Way]:
     """Return the ways that ``device`` and this machine can take."""
     here = {"plain", fused.arithmetic(device).name}
     wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
-    return [
-        name
+    return {
+        name: way
         for name, way in WAYS.items()
         if way.arithmetic in here and (wide or not way.flags)
-    ]
+    }

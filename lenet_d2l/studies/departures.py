@@ -26,7 +26,6 @@ from ..paper.lenet5 import (
 )
 from .recipes import Recipe, as_made, falling
 
-
 # The second convolution and the output of the post
 FULL_C3 = partial(nn.Conv2d, 6, 16, kernel_size=5)
 LINEAR_OUTPUT = partial(nn.Linear, 84, 10)

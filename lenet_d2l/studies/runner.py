@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 
 from .._atomic import replacing
-from ..data import LOADERS
+from ..data import READERS, minibatches
+from ..datasets.idx_files import Files
 from ..results.runs import EpochRow, environment
 from ..speed.fused import arithmetic
 from .recipes import Recipe, train_recipe
@@ -87,16 +88,25 @@ class Study:
             )
         return lines.getvalue()
 
-    def settings(self, device: str, data: str, plain: bool) -> dict[str, Any]:
-        """Return what the rows depend on besides the seed."""
+    def environment(self, device: str, plain: bool) -> dict[str, Any]:
+        """Return where and how this process would do a run."""
         name = arithmetic(device, plain or self.plain).name
         here = {"threads": 1, "device": device, "arithmetic": name}
-        recipes = {name: r.settings() for name, r in self.recipes.items()}
+        return environment() | here
+
+    def settings(self, device: str, data: str, plain: bool) -> dict[str, Any]:
+        """Return what the rows depend on besides the seed."""
         return {
             "data": data,
-            "environment": environment() | here,
-            "recipes": recipes,
+            "environment": self.environment(device, plain),
+            "recipes": {n: r.settings() for n, r in self.recipes.items()},
         }
+
+    def run(self, key: Key, files: Files, device: str, name: str) -> list:
+        """Return the rows of a run, whose arithmetic is ``name``."""
+        recipe = self.recipes[key.variant]
+        loaders = recipe.data(*minibatches(files, recipe.batch_size))
+        return self.measure(recipe, key.seed, *loaders, device, name)
 
 
 def whole_runs(text: str, study: Study) -> tuple[set[Key], str]:
@@ -218,16 +228,15 @@ def measure_run(
         RuntimeError: the process has another environment than the study's
             ``settings``, as a machine of a cluster may have.
     """
-    data, wanted = settings["data"], settings["environment"]
+    wanted = settings["environment"]
     device, name = wanted["device"], wanted["arithmetic"]
     with ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        here = study.settings(device, data, name == "plain")["environment"]
+        here = study.environment(device, name == "plain")
         if here != wanted:
             raise RuntimeError(f"a worker has {here}, the study {wanted}")
-        recipe = study.recipes[key.variant]
-        loaders = recipe.data(*LOADERS[data](recipe.batch_size, data_dir))
-        return key, study.measure(recipe, key.seed, *loaders, device, name)
+        files = READERS[settings["data"]](data_dir)
+        return key, study.run(key, files, device, name)
 
 
 @contextmanager
@@ -259,7 +268,7 @@ def run_study(
     Runs that the file has are not repeated. ``n_jobs`` processes at a time do
     the others, -1 meaning one per core (joblib's rule, and joblib's backend
     if ``parallel_config`` has chosen one). ``data`` is the name of a data set
-    in ``lenet_d2l.data.LOADERS``. The nets are fused where they can be,
+    in ``lenet_d2l.data.READERS``. The nets are fused where they can be,
     unless ``plain``. After each run a line on stdout says what it gave and
     how long the rest will take. Data, versions, device, arithmetic and
     recipes are written beside the CSV, in a JSON.

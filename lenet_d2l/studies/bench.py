@@ -1,0 +1,130 @@
+"""The bench: a study of speed, whose recipes are ways to train.
+
+Source: the chapter "Where the time goes". Its seeds are rounds, in each of
+which every way trains once, from the same weights. A machine that is slower
+for a while is so for all ways of that round.
+"""
+
+import ast
+import hashlib
+import multiprocessing
+import os
+import platform
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import torch
+from joblib import cpu_count
+
+from ..datasets.idx_files import Files
+from ..speed.measure import Timing, time_way
+from ..speed.ways import Way
+from .runner import Key, Study
+
+PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Bench(Study):
+    """Ways to train by name, and on how much: the post's by default.
+
+    Each is timed in fresh processes, so nothing else should run meanwhile.
+    """
+
+    recipes: dict[str, Way]  # type: ignore[assignment]
+    row: Any = Timing
+    rows: int | None = 1
+    digits: str = ".5g"
+    num_epochs: int = 10
+    images: int = 60_000
+
+    def environment(self, device: str, plain: bool) -> dict[str, Any]:
+        """Return also the processor, and a digest of the code."""
+        return super().environment(device, plain) | {
+            "threads": cpu_count(),
+            "processor": processor(device),
+            "vectors": torch.backends.cpu.get_cpu_capability(),
+            "code": digest(PACKAGE),
+            "training": f"{self.num_epochs} epochs of {self.images} images",
+        }
+
+    def run(self, key: Key, files: Files, device: str, name: str) -> list:
+        """Time a way; of several processes at once the slowest counts."""
+        way = self.recipes[key.variant]
+        n = cpu_count() if way.on_each_core else 1
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(
+            n, context, begin, (context.Barrier(n), way)
+        ) as pool:
+            arguments = way, self.num_epochs, self.images, files, device
+            timings = [pool.submit(time_here, *arguments) for _ in range(n)]
+            return [max(timing.result() for timing in timings)]
+
+
+together: Any = None  # A barrier, for the processes of a run
+
+
+def begin(barrier: Any, way: Way) -> None:
+    """Prepare a fresh process."""
+    global together
+    together = barrier
+    # d2l asks for 4, whatever the machine has
+    warnings.filterwarnings("ignore", "This DataLoader will create 4 worker")
+    # Of its curves, in the one epoch of a warm-up
+    warnings.filterwarnings("ignore", "Attempting to set identical low and")
+    # A spawned process would spawn, too, the workers of d2l's loader, which
+    # takes them seconds more than their usual way to start
+    multiprocessing.set_start_method(None, force=True)
+    Thread(target=end_with_parent, daemon=True).start()
+    way.begin()
+
+
+def end_with_parent() -> None:
+    """End this process if the bench is killed, else it would go on."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def time_here(*arguments: Any) -> Timing:
+    """Time a way in this process, with others that do the same."""
+    try:
+        return time_way(*arguments, wait=together.wait)
+    except BaseException:
+        together.abort()  # Else the others would wait for ever
+        raise
+
+
+def processor(device: str) -> str:
+    """Return the name of the processor, and of the GPU if ``device`` is one."""
+    name = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        _, _, rest = cpuinfo.read_text().partition("model name")
+        name = rest.partition("\n")[0].strip("\t :") or name
+    if device.startswith("cuda"):
+        name += f", {torch.cuda.get_device_name(device)}"
+    return name
+
+
+def digest(package: Path) -> str:
+    """Return a short digest of the code that trains.
+
+    Comments and docstrings of its Python are not in it.
+    """
+    content = [(package / "speed" / "fused.c").read_text()]
+    files = {*package.glob("*.py"), *package.glob("speed/*.py")}
+    for file in sorted(files - {package / "speed" / "report.py"}):
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            if isinstance(
+                node, (ast.Module, ast.ClassDef, ast.FunctionDef)
+            ) and ast.get_docstring(node):
+                del node.body[0]
+        content.append(ast.dump(tree))
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
