@@ -91,17 +91,19 @@ def end_with_parent() -> None:
         os._exit(1)
 
 
-def time_here(*arguments: Any) -> Timing:
-    """Time a way in this process, with others that do the same."""
+def time_here(
+    way: Way, num_epochs: int, images: int, files: Files, device: str
+) -> Timing:
+    """Time ``way`` in this process, with others that do the same."""
     try:
-        return time_way(*arguments, wait=together.wait)
+        return time_way(way, num_epochs, images, files, device, together.wait)
     except BaseException:
         together.abort()  # Else the others would wait for ever
         raise
 
 
 def processor(device: str) -> str:
-    """Return the name of the processor, and of the GPU if ``device`` is one."""
+    """Return the name of the processor, with the GPU's if it is used."""
     name = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
