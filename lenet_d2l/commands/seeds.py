@@ -1,10 +1,13 @@
 """``seeds``: the post's recipe from many seeds, into a CSV."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from .. import studies
 from .arguments import Parser
 from .study import MANY_RUNS, add_run_arguments, do_study
+
+if TYPE_CHECKING:
+    from ..studies.runner import Study
 
 HELP = "train the post's recipe once from each of many seeds"
 DESCRIPTION = (
@@ -19,4 +22,11 @@ def add_arguments(parser: Parser) -> None:
 
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Train from all seeds; return the exit code."""
-    return do_study(parser, args, lambda: studies.load("seeds"))
+
+    def load() -> "Study":
+        from ..studies.recipes import Recipe
+        from ..studies.runner import Study
+
+        return Study({"post": Recipe()})
+
+    return do_study(parser, args, load)

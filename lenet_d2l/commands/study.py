@@ -4,9 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import studies
 from .arguments import (
     Parser,
     add_data,
@@ -26,13 +27,21 @@ MANY_RUNS = (
     "Each run is appended to the CSV as it ends. Stop the command whenever "
     "you like: started again, it goes on with the runs that are missing."
 )
-HELP = "train each recipe of one of the book's studies from many seeds"
-DESCRIPTION = f"Train each recipe of one of the book's studies. {MANY_RUNS}"
+HELP = "train each recipe of a study, such as the book's, from many seeds"
+DESCRIPTION = (
+    f"Train each recipe of a study from each of many seeds. {MANY_RUNS}"
+)
 
 
 def add_arguments(parser: Parser) -> None:
     """Let ``parser`` take what the command needs."""
-    parser.add_argument("name", choices=studies.NAMES, help="the study")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="a Python file with a Study of the name STUDY, such as the "
+        "book's, book/studies/*.py",
+    )
     add_run_arguments(parser)
 
 
@@ -77,7 +86,24 @@ def add_out(parser: Parser) -> None:
 
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Do one of the book's studies; return the exit code."""
-    return do_study(parser, args, lambda: studies.load(args.name))
+    if not args.file.is_file():
+        parser.error(f"argument FILE: there is no file {str(args.file)!r}")
+    return do_study(parser, args, lambda: load(parser, args.file))
+
+
+def load(parser: Parser, file: Path) -> "Study":
+    """Return the study that the Python ``file`` defines."""
+    from ..studies.runner import Study
+
+    # By a name that the processes of the study can import, too
+    sys.path.append(str(file.parent.resolve()))
+    try:
+        study = import_module(file.stem).STUDY
+    except Exception as error:  # It may do anything
+        parser.error(f"argument FILE: {file}: {error!r}")
+    if not isinstance(study, Study):
+        parser.error(f"argument FILE: the STUDY of {file} is not a Study")
+    return study
 
 
 def do_study(

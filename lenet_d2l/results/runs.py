@@ -8,6 +8,7 @@ import json
 import os
 import platform
 from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +81,17 @@ def environment() -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
     }
+
+
+def readable(value: Any) -> Any:
+    """Return the name of a function, any other value as it is."""
+    if isinstance(value, partial):
+        given = [str(readable(argument)) for argument in value.args]
+        given += [
+            f"{name}={readable(to)}" for name, to in value.keywords.items()
+        ]
+        return f"{value.func.__name__}({', '.join(given)})"
+    return value.__name__ if callable(value) else value
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:

@@ -21,7 +21,7 @@ from ..training import synchronize
 from .phases import PhaseClock
 from .ways import Way
 
-LR, BATCH, SEED = 0.9, 256, 0
+LR, SEED = 0.9, 0
 LINE = re.compile(r"loss (\S+), train acc (\S+), test acc (\d\.\d+)")
 SIDE = 2048  # Of the matrices that are multiplied
 
@@ -87,10 +87,12 @@ def time_way(
 ) -> Timing:
     """Train by ``way`` after a warm-up, which ends with a call of ``wait``.
 
-    ``images`` are trained on, a sixth as many tested. Loading them is in the
-    time: what one way does as it loads, another does in every epoch.
+    It trains on ``images`` (or on the way's part of them), and tests on a
+    sixth as many. Loading them is in the time: what one way does as it
+    loads, another does in every epoch.
     """
-    tested = -(-images // 6)
+    images //= way.parts
+    tested, batch = -(-images // 6), way.batch_size
     clock = PhaseClock(device)
 
     def train(train: int, t10k: int, num_epochs: int) -> float:
@@ -99,7 +101,7 @@ def time_way(
         net = way.net()
         with clock.watch():
             with clock.phase("data"):
-                loaders = way.load(part, BATCH)
+                loaders = way.load(part, batch)
             way.train(net, *loaders, num_epochs, LR, device)
         return sum(clock.seconds.values())
 
@@ -107,8 +109,8 @@ def time_way(
         # Minibatches of each size that there is: full, of which d2l's
         # train_ch6 needs five to draw, and last
         start_up = train(
-            min(images, 5 * BATCH + images % BATCH),
-            min(tested, BATCH + tested % BATCH),
+            min(images, 5 * batch + images % batch),
+            min(tested, batch + tested % batch),
             1,
         )
         wait()

@@ -19,6 +19,7 @@ from .._d2l import d2l
 from ..data import Loaders, minibatches
 from ..datasets.idx_files import Files
 from ..net import lenet
+from ..results.runs import readable
 from . import fused
 from .memory import keep_freed_memory
 
@@ -49,39 +50,40 @@ def channels_first(files: Files, batch_size: int) -> Loaders:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to do the post's training.
+    """One way to do the post's training, or a part of it.
 
-    ``load`` makes the minibatches, and ``train`` takes the arguments of
-    ``train_ch6``. ``arithmetic`` is "fused" or "plain" (see ``fused``), and
-    ``flags`` are more flags for its compiler. If ``on_each_core``, as many
-    processes as there are cores train at the same time, in a thread each.
+    ``load`` makes minibatches of ``batch_size`` from the first of ``parts``
+    equal parts of the images, ``make`` the net, and ``train`` takes the
+    arguments of ``train_ch6``. ``arithmetic`` is "fused" or "plain" (see
+    ``fused``), and ``flags`` are more flags for its compiler. So many
+    ``processes`` do it at the same time, with so many ``threads`` each.
     """
 
     load: Callable[[Files, int], Loaders] = minibatches
+    make: Callable[[], nn.Module] = lenet
     train: Callable[..., Any] = training.train_ch6
     keeps_memory: bool = True
     arithmetic: str = "plain"
     flags: tuple[str, ...] = ()
-    on_each_core: bool = False
+    batch_size: int = 256
+    parts: int = 1
+    processes: int = 1
+    threads: int = cpu_count()
 
     def begin(self) -> None:
         """Prepare this process, which is to train in this way alone."""
-        torch.set_num_threads(1 if self.on_each_core else cpu_count())
+        torch.set_num_threads(self.threads)
         fused.COMPILE.extend(self.flags)
         if self.keeps_memory:
             keep_freed_memory()
 
     def net(self) -> nn.Module:
-        """Return a new ``lenet()``."""
-        return fused.with_arithmetic(lenet(), self.arithmetic)
+        """Return a new net."""
+        return fused.with_arithmetic(self.make(), self.arithmetic)
 
     def settings(self) -> dict[str, Any]:
         """Return the way as JSON can keep it."""
-        return {
-            "load": self.load.__name__,
-            "train": self.train.__module__,
-            "arithmetic": " ".join([self.arithmetic, *self.flags]),
-        }
+        return {name: str(readable(to)) for name, to in vars(self).items()}
 
 
 STOCK, PLAIN, DEFAULT = "stock d2l", "plain", "default"
@@ -100,7 +102,9 @@ LADDER = {
 }
 # As a study trains
 ON_EACH_CORE = {
-    f"{name}, on each core": replace(LADDER[name], on_each_core=True)
+    f"{name}, on each core": replace(
+        LADDER[name], processes=cpu_count(), threads=1
+    )
     for name in (PLAIN, DEFAULT)
 }
 WAYS = {

@@ -55,7 +55,7 @@ class Bench(Study):
     def run(self, key: Key, files: Files, device: str, name: str) -> list:
         """Time a way; of several processes at once the slowest counts."""
         way = self.recipes[key.variant]
-        n = cpu_count() if way.on_each_core else 1
+        n = way.processes
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(
             n, context, begin, (context.Barrier(n), way)

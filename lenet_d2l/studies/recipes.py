@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..accuracy import evaluate_accuracy_gpu
 from ..data import Loaders
 from ..net import init_weights, lenet
-from ..results.runs import EpochRow
+from ..results.runs import EpochRow, readable
 from ..speed.fused import with_arithmetic
 from ..speed.memory import keep_freed_memory
 from ..training import train_epoch
@@ -82,17 +82,6 @@ class Recipe:
     def settings(self) -> dict[str, Any]:
         """Return the recipe as JSON can keep it."""
         return {name: readable(value) for name, value in vars(self).items()}
-
-
-def readable(value: Any) -> Any:
-    """Return the name of a function, any other value as it is."""
-    if isinstance(value, partial):
-        given = [str(readable(argument)) for argument in value.args]
-        given += [
-            f"{name}={readable(to)}" for name, to in value.keywords.items()
-        ]
-        return f"{value.func.__name__}({', '.join(given)})"
-    return value.__name__ if callable(value) else value
 
 
 def train_recipe(

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
-from ..net import Reshape
-from ..paper.lenet5 import (
+from lenet_d2l.net import Reshape
+from lenet_d2l.paper.lenet5 import (
     C3_TABLE,
     RBF,
     PaperInput,
@@ -24,7 +24,8 @@ from ..paper.lenet5 import (
     Subsampling,
     init_lenet5,
 )
-from .recipes import Recipe, as_made, falling
+from lenet_d2l.studies.recipes import Recipe, as_made, falling
+from lenet_d2l.studies.runner import Study
 
 # The second convolution and the output of the post
 FULL_C3 = partial(nn.Conv2d, 6, 16, kernel_size=5)
@@ -143,3 +144,4 @@ def departures() -> dict[str, Recipe]:
 
 
 DEPARTURES = departures()
+STUDY = Study(DEPARTURES)

@@ -13,10 +13,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, SequentialSampler, TensorDataset
 
-from ..data import IndexBatches, Loaders
-from ..net import init_weights, lenet
-from ..training import train_epoch
-from .recipes import Recipe
+from lenet_d2l.data import IndexBatches, Loaders
+from lenet_d2l.net import init_weights, lenet
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study
+from lenet_d2l.training import train_epoch
 
 T_SHIRT, TROUSER = 0, 1
 
@@ -107,3 +108,4 @@ FAULTS = {
     "tested on train data": Recipe(data=tested_on_train),
     "mean over batches": Recipe(epoch=mean_over_batches),
 }
+STUDY = Study(FAULTS)

@@ -1,24 +1,20 @@
-"""Studies of single steps of training: their gradients, and their time.
+"""The gradients of the first three epochs, step by step.
 
-Source: the chapters "One run is not a result" (gradients) and "One change at
-a time" (time).
+Source: the chapter "One run is not a result".
 """
 
-import time
 from collections.abc import Iterable
 from itertools import chain, islice, repeat
 from typing import NamedTuple
 
 import torch
-from torch.utils.data import DataLoader
 
-from ..training import synchronize
-from .recipes import Recipe
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study
 
 STEPS = 3 * 235  # Three epochs of minibatches of 256
 EVERY = 5  # Steps from one row to the next
 RECORDED = STEPS // EVERY
-WARM_UP, TIMED = 5, 20  # Minibatches
 
 
 class StepRow(NamedTuple):
@@ -62,38 +58,4 @@ def gradient_norms(
     return rows
 
 
-class SecondsRow(NamedTuple):
-    """The seconds that an epoch's training takes, without its evaluation."""
-
-    seconds: float
-
-
-def seconds_an_epoch(
-    recipe: Recipe,
-    seed: int,
-    train_iter: DataLoader,
-    test_iter: Iterable,
-    device: torch.device | str,
-    arithmetic: str = "plain",
-) -> list[SecondsRow]:
-    """Time 20 minibatches after five untimed ones, scaled to an epoch.
-
-    The time covers fetching them, forward, backward, step and metrics. It is
-    for comparing nets, of which few can be fused, so the study is always
-    plain. Seeds are repeats: each goes through all recipes, so that a slower
-    minute of the machine slows all of them. Nothing else should run
-    meanwhile (``--jobs 1``).
-    """
-    net, optimizer = recipe.start(seed, device, arithmetic)
-    batches = iter(train_iter)
-
-    def train(steps: int) -> None:
-        part = islice(batches, steps)
-        recipe.epoch(net, part, recipe.loss, optimizer, device)
-        synchronize(device)
-
-    train(WARM_UP)
-    start = time.perf_counter()
-    train(TIMED)
-    a_step = (time.perf_counter() - start) / TIMED
-    return [SecondsRow(a_step * len(train_iter))]
+STUDY = Study({"post": Recipe()}, gradient_norms, StepRow, RECORDED, ".4g")
