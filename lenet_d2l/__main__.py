@@ -9,11 +9,8 @@ from .commands import bench, predict, seeds, study, train
 from .commands.arguments import Parser
 
 COMMANDS = {
-    "train": train,
-    "predict": predict,
-    "seeds": seeds,
-    "study": study,
-    "bench": bench,
+    module.__name__.rpartition(".")[2]: module
+    for module in (train, predict, seeds, study, bench)
 }
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a scratch path beside ``path``; move it there on success.
 
-    The body writes the scratch file. If it ends without an exception the
-    scratch file takes the place of ``path`` in one step, so a reader (or
-    another writer) never meets half a file; otherwise it is removed. It
-    keeps the suffix of ``path``, by which some writers choose a format.
+    The body writes the scratch file. It takes the place of ``path`` in one
+    step, so nobody ever reads half a file; after an exception it is removed.
+    It keeps the suffix of ``path``, by which some writers choose a format.
     """
     scratch = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
     try:

@@ -1,13 +1,10 @@
 """``bench``: the package against d2l's own code, in one run."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .arguments import Parser, add_data_dir, add_device, whole_number
 from .study import MANY_RUNS, add_out, do_study
-
-if TYPE_CHECKING:
-    from ..studies.bench import Bench
 
 HELP = "measure how fast d2l's own code trains, and how fast the package"
 DESCRIPTION = (
@@ -38,7 +35,7 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
     """Measure, and print what came out; return the exit code."""
     args.seeds = range(args.repeats)
 
-    def load() -> "Bench":
+    def load() -> Any:
         from ..speed.ways import available
         from ..studies.bench import Bench
 

@@ -2,13 +2,11 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .arguments import Parser, add_device, check_device
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BLOCKS, ASCII = " ░▒▓█", " .:-=+*#%@"  # From black to white
 
@@ -38,16 +36,15 @@ def add_arguments(parser: Parser) -> None:
     add_device(parser)
 
 
-def text_art(X: "Tensor", encoding: str | None) -> str:
-    """Draw images (1, 1, h, w) in [0, 1] as text, two characters per pixel.
+def text_art(X: Any, encoding: str | None) -> str:
+    """Draw an image, a tensor (1, 1, h, w) in [0, 1], as text.
 
-    In block characters, or in ASCII if ``encoding`` has no blocks.
+    A pixel is two blocks, or two of ASCII where ``encoding`` has no blocks.
     """
-    try:
+    greys = ASCII
+    with suppress(UnicodeEncodeError):
         BLOCKS.encode(encoding or "ascii")
         greys = BLOCKS
-    except UnicodeEncodeError:
-        greys = ASCII
     steps = (X[0, 0] * (len(greys) - 1)).round().int().tolist()
     return "\n".join(
         "".join(2 * greys[step] for step in row).rstrip() for row in steps

@@ -1,13 +1,10 @@
 """``seeds``: the post's recipe from many seeds, into a CSV."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .arguments import Parser
 from .study import MANY_RUNS, add_run_arguments, do_study
-
-if TYPE_CHECKING:
-    from ..studies.runner import Study
 
 HELP = "train the post's recipe once from each of many seeds"
 DESCRIPTION = (
@@ -23,7 +20,7 @@ def add_arguments(parser: Parser) -> None:
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Train from all seeds; return the exit code."""
 
-    def load() -> "Study":
+    def load() -> Any:
         from ..studies.recipes import Recipe
         from ..studies.runner import Study
 

@@ -50,15 +50,12 @@ def read_fashion_mnist(
             each one, and what to do.
     """
     files = FASHION_MNIST
+    folder, fetch = files.read_folder, files.fetch
     sources = {
-        "the cache": lambda: files.read_folder(files.cache_folder()),
-        "Debian's installed package": lambda: files.read_folder(
-            DEBIAN_FOLDER
-        ),
-        "Debian's package, fetched": lambda: files.fetch(
-            unpack_debian_package
-        ),
-        "torchvision's mirrors": lambda: files.fetch(files.download),
+        "the cache": lambda: folder(files.cache_folder()),
+        "Debian's installed package": lambda: folder(DEBIAN_FOLDER),
+        "Debian's package, fetched": lambda: fetch(unpack_debian_package),
+        "torchvision's mirrors": lambda: fetch(files.download),
     }
     remedy = (
         f"on Debian or Ubuntu, apt-get install {DEBIAN_PACKAGE}; elsewhere"

@@ -27,12 +27,7 @@ def read_mnist(data_dir: str | os.PathLike[str] | None = None) -> Files:
     Tried in order: ``data_dir`` if given, the cache, torchvision's mirrors.
     What is fetched goes to the cache.
 
-    Warns if it passes over ``data_dir`` or a damaged file.
-
-    Raises:
-        NotADirectoryError: ``data_dir`` is not a folder.
-        FileNotFoundError: no source has the data; the message says why of
-            each one, and what to do.
+    It warns and raises as ``read_fashion_mnist`` does.
     """
     sources = {
         "the cache": lambda: MNIST.read_folder(MNIST.cache_folder()),

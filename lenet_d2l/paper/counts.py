@@ -53,15 +53,8 @@ def layer_counts(net: nn.Module, X: Tensor) -> list[LayerCount]:
             places = shape[1:].numel()
             connections = places * parameters
             multiply_adds = places * layer.get_parameter("weight").numel()
-        counts.append(
-            LayerCount(
-                type(layer).__name__,
-                shape,
-                parameters,
-                connections,
-                multiply_adds,
-            )
-        )
+        does = parameters, connections, multiply_adds
+        counts.append(LayerCount(type(layer).__name__, shape, *does))
 
     leaves = [m for m in net.modules() if not list(m.children())]
     hooks = [leaf.register_forward_hook(count) for leaf in leaves]

@@ -1,15 +1,13 @@
 """Bands in which the figures of an honest run of the recipe lie.
 
-They come from a study of many seeds (``python -m lenet_d2l seeds``). Each is
-a prediction interval for one more run: the study's mean, and so many
-standard deviations to each side that a run lies beyond a side with a chance
-of about ``TAIL``. How many that is depends on the shape of the spread, and
-the figures are not spread normally. A net that leaves the plateau at
-ln 10 late has had less time to learn, so a waiting time adds to each figure
-on its bad side (high loss, low accuracy). There the tail is taken to fall
-off exponentially, as a Gumbel distribution's does; on the good side
-normally. The chapter "How the book is checked" checks both against the
-study, and states the chance that an honest run fails.
+They come from a study of many seeds (``lenet-d2l seeds``). Each is a
+prediction interval for one more run: the study's mean, and so many standard
+deviations to each side that a run lies beyond it with a chance of about
+``TAIL``. The figures are not spread normally: a net that leaves the plateau
+at ln 10 late has less time to learn. So on the bad side (high loss, low
+accuracy) the tail is taken to fall off exponentially, as a Gumbel
+distribution's does, and on the good side normally. The chapter "How the book
+is checked" checks both, and states the chance that an honest run fails.
 """
 
 from typing import Any, NamedTuple
@@ -104,7 +102,7 @@ def last_epoch(study: pd.DataFrame) -> pd.DataFrame:
 def bands(study: pd.DataFrame) -> dict[str, Band]:
     """Return the band of each figure.
 
-    ``study`` is the table that ``python -m lenet_d2l seeds`` writes.
+    ``study`` is the table that ``lenet-d2l seeds`` writes.
 
     Raises:
         ValueError: a seed has diverged, so the spread has no mean.

@@ -14,7 +14,7 @@ from ..paper.counts import layer_counts
 from .phases import PHASES
 from .ways import AVX2, DEFAULT, LADDER, ON_EACH_CORE, PLAIN, STOCK
 
-FIGURES = ["train_loss", "train_acc", "test_acc"]
+NUM_EPOCHS, IMAGES = 10, 60_000  # Of the bench
 
 
 def ranged(values: pd.Series, digits: int = 2) -> str:
@@ -55,9 +55,9 @@ def gains(bench: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def whole(bench: pd.DataFrame) -> pd.DataFrame:
-    """Return seconds, speed, gain and start-up of each way that trains alone.
+    """Return what each way came to that trains alone, a row a way.
 
-    The cells are the median [lowest, highest] of the rounds.
+    Numbers are the median [lowest, highest] of the rounds.
     """
     ways, gained = by_way(bench), gains(bench)
     rows = {
@@ -84,9 +84,7 @@ def multiply_adds() -> dict[str, int]:
     return {"forward": sum(counts), "backward": 2 * sum(counts) - first}
 
 
-def split(
-    bench: pd.DataFrame, num_epochs: int = 10, images: int = 60_000
-) -> pd.DataFrame:
+def split(bench: pd.DataFrame) -> pd.DataFrame:
     """Return the median seconds of each phase of an epoch, by way.
 
     The last row is the yardstick: the multiply-adds alone, at the speed at
@@ -95,13 +93,12 @@ def split(
     ways = by_way(bench)
     phases = list(PHASES)
     medians = {
-        way: ways[way][phases].median() / num_epochs
+        way: ways[way][phases].median() / NUM_EPOCHS
         for way in times_stock(bench, "seconds")
     }
     each = pd.Series(multiply_adds())
     each["evaluation"] = each["forward"] / 6
-    rate = ways[STOCK].multiply_adds.median()
-    medians["yardstick"] = each * images / rate
+    medians["yardstick"] = each * IMAGES / ways[STOCK].multiply_adds.median()
     table = pd.DataFrame(medians, index=phases).T
     return table.assign(sum=table.sum(axis=1))
 
@@ -130,18 +127,13 @@ def reached(bench: pd.DataFrame, cores: int) -> dict[str, pd.Series]:
 
 def report(bench: pd.DataFrame, cores: int) -> str:
     """Return all tables of a bench as text."""
-    text = [
-        f"{bench.seed.nunique()} rounds; median [lowest, highest]",
-        whole(bench).to_string(),
-        "seconds of an epoch by phase, median",
-        split(bench).to_string(float_format="{:.3f}".format),
-        "loss, train acc and test acc of the last epoch",
-        bench.groupby(FIGURES, sort=False)
-        .variant.unique()
-        .to_string(header=False),
-    ]
-    goals = (
-        f"{what}: {ranged(values, 1)}"
-        for what, values in reached(bench, cores).items()
+    goals = reached(bench, cores).items()
+    return "\n\n".join(
+        [
+            f"{bench.seed.nunique()} rounds; median [lowest, highest]",
+            whole(bench).to_string(),
+            "seconds of an epoch by phase, median",
+            split(bench).to_string(float_format="{:.3f}".format),
+            "\n".join(f"{what}: {ranged(v, 1)}" for what, v in goals),
+        ]
     )
-    return "\n\n".join([*text, "\n".join(goals)])

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
+from pandas import json_normalize
 
 from .._atomic import replacing
 from ..data import READERS, minibatches
@@ -148,14 +149,6 @@ def whole_runs(text: str, study: Study) -> tuple[set[Key], str]:
     return set(runs), "".join([header, *kept])
 
 
-def flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Return nested settings as one dict, the names joined by dots."""
-    if not isinstance(value, dict):
-        return {name: value}
-    parts = (flat(value[key], f"{name}.{key}".strip(".")) for key in value)
-    return {key: to for part in parts for key, to in part.items()}
-
-
 def compare(file: Path, settings: dict[str, Any], used: set[str]) -> None:
     """Compare how ``file`` was made with a study's ``settings``.
 
@@ -169,7 +162,9 @@ def compare(file: Path, settings: dict[str, Any], used: set[str]) -> None:
     try:
         made = json.loads(beside.read_text("utf-8"))
         there, here = (
-            flat(s | {"recipes": {name: s["recipes"][name] for name in used}})
+            json_normalize(
+                s | {"recipes": {name: s["recipes"][name] for name in used}}
+            ).to_dict("records")[0]
             for s in (made, settings)
         )
     except (
