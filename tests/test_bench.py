@@ -4,31 +4,33 @@ import json
 import re
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import count
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 from command_line import USAGE, run
-from conftest import BOOK
+from conftest import STUDIES
 from torch import nn
 
 from lenet_d2l import d2l, lenet, minibatches, training
 from lenet_d2l.datasets.fashion_mnist import read_fashion_mnist
-from lenet_d2l.speed import (
-    PARTS,
-    fused,
-    measure,
-    phases,
-    report,
-    rounds,
-    ways,
-)
-from lenet_d2l.speed.bench_file import BenchFileError, alone
-from lenet_d2l.speed.measure import LINE, Setting, Task, train
+from lenet_d2l.speed import fused, measure, phases, report, ways
+from lenet_d2l.speed.measure import Timing, time_way
 from lenet_d2l.speed.phases import PHASES, PhaseClock
-from lenet_d2l.speed.rounds import run_rounds, tasks
-from lenet_d2l.speed.ways import AVX2, DEFAULT, LADDER, PLAIN, STOCK, WAYS
+from lenet_d2l.speed.ways import (
+    AVX2,
+    DEFAULT,
+    LADDER,
+    ON_EACH_CORE,
+    PLAIN,
+    STOCK,
+    WAYS,
+    Way,
+)
+from lenet_d2l.studies import bench
+from lenet_d2l.studies.bench import Bench, digest
+from lenet_d2l.studies.runner import run_study
 
 d2l_warns = pytest.mark.filterwarnings(
     "ignore:This DataLoader will create 4 worker",
@@ -67,14 +69,14 @@ def test_a_warm_up_has_minibatches_of_every_size(files, batch_size, warm_up):
     done = []
 
     def note(net, train_iter, test_iter, *rest):
+        print("loss 1, train acc 0.5, test acc 0.5")
         sizes = [
             [len(y) for _, y in part] for part in (train_iter, test_iter)
         ]
         done.append(sizes)
 
-    way = replace(WAYS[PLAIN], train=note)
-    setting = Setting(images=1000, batch_size=batch_size)
-    train(way, setting, files, lambda: done.append("wait"))
+    way = Way(train=note, batch_size=batch_size, parts=2)
+    time_way(way, 1, 2000, files, "cpu", lambda: done.append("wait"))
     few, wait, all_of_them = done
     assert wait == "wait"
     assert [sum(sizes) for sizes in all_of_them] == [1000, 167]
@@ -85,14 +87,18 @@ def test_a_warm_up_has_minibatches_of_every_size(files, batch_size, warm_up):
 
 
 @d2l_warns
-def test_all_ways_train_the_same(files, capsys):
+def test_all_ways_train_the_same(files):
     """The same seed, net and minibatches: the same to three digits."""
-    metrics = {}
-    for name, way in ways.available("cpu").items():
-        train(way, Setting(1, images=2560, threads=1), files, ignore)
-        metrics[name] = LINE.findall(capsys.readouterr().out)[-1]
-    assert set(metrics) >= {STOCK, PLAIN}
-    assert len(set(metrics.values())) == 1, metrics
+    timings = {
+        name: time_way(way, 1, 2560, files, "cpu", ignore)
+        for name, way in ways.available("cpu").items()
+    }
+    assert timings.keys() >= {STOCK, PLAIN}
+    assert len({timing[-3:] for timing in timings.values()}) == 1, timings
+    for timing in timings.values():
+        assert timing.seconds > 0 and timing.start_up > 0
+        each = timing._asdict()
+        assert timing.seconds == pytest.approx(sum(each[p] for p in PHASES))
 
 
 def test_channels_first_are_the_same_images_in_the_usual_layout(files):
@@ -106,16 +112,18 @@ def test_channels_first_are_the_same_images_in_the_usual_layout(files):
 
 
 def test_a_way_begins_with_what_it_says(monkeypatch):
-    kept = []
+    kept, threads = [], []
     monkeypatch.setattr(ways, "keep_freed_memory", lambda: kept.append(1))
     monkeypatch.setattr(fused, "COMPILE", ["gcc"])
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
     for name in (STOCK, "data in memory", "own train_ch6"):
         WAYS[name].begin()
     assert kept == []
-    for name in (PLAIN, DEFAULT, AVX2):
-        WAYS[name].begin()
-    assert kept == [1, 1, 1]
+    for way in (WAYS[PLAIN], replace(WAYS[AVX2], threads=9)):
+        way.begin()
+    assert kept == [1, 1]
     assert fused.COMPILE == ["gcc", "-mno-avx512f"]
+    assert threads == [bench.cpu_count()] * 4 + [9]
 
 
 # A clock by phase
@@ -199,129 +207,53 @@ def test_a_watched_training_is_the_same_and_leaves_nothing_behind(
     assert clock.seconds == seconds
 
 
-# Rounds, and what is kept of them
+# A bench is a study
 
 
-@pytest.fixture
-def invented(monkeypatch):
-    """Two tasks, and entries that say in which order they were done."""
-    numbers = count(1)
-
-    def do(task, data_dir):
-        if do.fail == task.name:
-            raise RuntimeError("no memory left")
-        return {"n": next(numbers)}
-
-    do.fail = ""
-    monkeypatch.setattr(rounds, "do", do)
-    monkeypatch.setattr(
-        rounds,
-        "tasks",
-        lambda setting: [
-            Task(name, ignore, setting, changes={"n": {}})
-            for name in ("whole/a", "ladder/a")
-        ],
+@d2l_warns
+def test_a_small_bench_for_real(tmp_path):
+    """Each way in processes of its own; of two the slower counts."""
+    file = tmp_path / "b.csv"
+    small = {
+        STOCK: WAYS[STOCK],
+        "two at once": Way(processes=2, threads=1, parts=5),
+    }
+    run_study(
+        Bench(small, num_epochs=1, images=2560), range(1), file, n_jobs=1
     )
-    return do
+    table = pd.read_csv(file)
+    assert table.variant.tolist() == list(small)
+    assert table.columns.tolist() == ["variant", "seed", *Timing._fields]
+    assert (table[list(PHASES)] > 0).all(axis=None)
+    assert (table.multiply_adds > 1e6).all()
+    made = json.loads(file.with_suffix(".json").read_text())
+    assert made["environment"]["training"] == "1 epochs of 2560 images"
+    assert made["environment"].keys() >= {"processor", "vectors", "code"}
+    assert made["recipes"]["two at once"]["processes"] == "2"
 
 
-def results(file):
-    return json.loads(file.read_text())["results"]
+def fail(*arguments):
+    raise RuntimeError("no memory left")
 
 
-def numbers(file):
-    return {
-        name: [entry["n"] for entry in entries]
-        for name, entries in results(file).items()
-    }
-
-
-def test_in_a_round_everything_is_measured_once(invented, tmp_path):
-    """The ladder in the first three alone."""
-    file = tmp_path / "b.json"
-    run_rounds(file, Setting(), 5)
-    assert numbers(file) == {
-        "whole/a": [1, 3, 5, 7, 8],
-        "ladder/a": [2, 4, 6],
-    }
-
-
-def test_what_was_measured_is_kept_and_not_measured_again(invented, tmp_path):
-    file = tmp_path / "b.json"
-    invented.fail = "whole/a"
+def test_one_that_fails_does_not_let_the_others_wait(tmp_path):
+    """The error is told, where the other would wait for it for ever."""
+    failing = Bench({"fails": Way(train=fail, processes=2)}, images=2560)
     with pytest.raises(RuntimeError, match="no memory left"):
-        run_rounds(file, Setting(), 1)
-    assert results(file) == {"whole/a": []}  # It could be written
-    invented.fail = "ladder/a"
-    with pytest.raises(RuntimeError, match="no memory left"):
-        run_rounds(file, Setting(), 1)
-    assert numbers(file)["whole/a"] == [1]
-    invented.fail = ""
-    run_rounds(file, Setting(), 2)
-    assert numbers(file) == {"whole/a": [1, 3], "ladder/a": [2, 4]}
+        run_study(failing, range(1), tmp_path / "b.csv", n_jobs=1)
 
 
-@pytest.mark.parametrize("other", [{"num_epochs": 9}, {"threads": 99}])
-def test_a_file_of_another_setting_is_refused(other, invented, tmp_path):
-    file = tmp_path / "b.json"
-    run_rounds(file, Setting(), 1)
-    before = file.read_text()
-    with pytest.raises(BenchFileError, match="name another file"):
-        run_rounds(file, Setting(**other), 1)
-    assert file.read_text() == before
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", "[" * 10**5, '{"setting": 1, "machine": 1}', b"\xff"],
-)
-def test_a_file_of_something_else_is_refused(text, invented, tmp_path):
-    file = tmp_path / "b.json"
-    content = text if isinstance(text, bytes) else text.encode()
-    file.write_bytes(content)
-    with pytest.raises(BenchFileError, match="is not a bench"):
-        run_rounds(file, Setting(), 1)
-    assert file.read_bytes() == content
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *([], None, {"whole/a": 1}, {"whole/a": {}}, {"unknown": []}),
-        *({"whole/a": [entry]} for entry in (1, None, "text", [], {})),
-        *({"whole/a": [{"n": value}]} for value in (None, "1", [1], -1)),
-        *({"whole/a": [{"n": value}]} for value in (True, 1e999, 10**400)),
-        {"whole/a": [{"n": 1, "m": 1}]},
-    ],
-)
-def test_results_that_nothing_measured_are_refused(wrong, invented, tmp_path):
-    file = tmp_path / "b.json"
-    run_rounds(file, Setting(), 1)
-    text = json.dumps(json.loads(file.read_text()) | {"results": wrong})
-    file.write_text(text)
-    with pytest.raises(BenchFileError, match="b.json "):
-        run_rounds(file, Setting(), 1)
+def test_another_bench_is_refused(tmp_path, monkeypatch):
+    """Of other code, for instance; its file stays as it was."""
+    file = tmp_path / "b.csv"
+    rows = [Timing(*range(len(Timing._fields)))]
+    monkeypatch.setattr(Bench, "run", lambda *arguments: rows)
+    run_study(Bench({"a": Way(), "b": Way()}), range(1), file, n_jobs=1)
+    text = file.read_text()
+    monkeypatch.setattr(bench, "digest", lambda package: "changed")
+    with pytest.raises(ValueError, match=r"made with environment\.code"):
+        run_study(Bench({"a": Way(), "b": Way()}), range(2), file, n_jobs=1)
     assert file.read_text() == text
-
-
-def test_two_benches_do_not_write_one_file(invented, tmp_path):
-    file = tmp_path / "b.json"
-    with alone(file), pytest.raises(BenchFileError, match="another bench"):
-        run_rounds(file, Setting(), 1)
-    run_rounds(file, Setting(), 1)
-
-
-def test_a_place_that_cannot_be_written_is_told_first(invented, tmp_path):
-    (tmp_path / "text").touch()
-    with pytest.raises(BenchFileError, match="cannot be written"):
-        run_rounds(tmp_path / "text" / "b.json", Setting(), 1)
-
-
-def test_every_part_has_tasks_and_every_task_its_name():
-    names = [task.name for task in tasks(Setting())]
-    assert len(set(names)) == len(names)
-    assert {name.partition("/")[0] for name in names} == set(PARTS)
-    assert all(task.names for task in tasks(Setting()))
 
 
 def test_the_digest_is_of_code_and_not_of_its_words(tmp_path):
@@ -335,37 +267,8 @@ def test_the_digest_is_of_code_and_not_of_its_words(tmp_path):
     ):
         (tmp_path / "net.py").write_text(f"def f():\n    pass\n\n\n{text}\n")
         (tmp_path / "data.py").write_text(text)
-        digests.append(rounds.digest(tmp_path))
+        digests.append(digest(tmp_path))
     assert digests[0] == digests[1] != digests[2]
-
-
-# Processes
-
-
-def small_task(way):
-    setting = Setting(1, 512, threads=1)
-    task = Task("x", measure.time_epochs, setting, way, {"2": {}}, at_once=2)
-    return task
-
-
-def test_measured_at_once_and_the_slower_counts():
-    assert rounds.do(small_task(PLAIN), None)["2"] > 0
-
-
-def test_one_that_fails_does_not_let_the_others_wait():
-    """The error is told, where the other would wait for it for ever."""
-    with pytest.raises(KeyError, match="no such way"):
-        rounds.do(small_task("no such way"), None)
-
-
-def test_a_process_has_the_threads_of_its_task(one_thread, monkeypatch):
-    monkeypatch.setattr(rounds.multiprocessing, "set_start_method", ignore)
-    monkeypatch.setattr(rounds, "together", None)
-    rounds.begin(None, 3)
-    try:
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(1)
 
 
 # Tables
@@ -374,34 +277,42 @@ def test_a_process_has_the_threads_of_its_task(one_thread, monkeypatch):
 @pytest.fixture
 def made_up():
     """A bench whose numbers are easy to divide."""
-    one = {"start_up": 0.5, "memory": 2**20, "metrics": "0.5 0.8 0.7"}
-    phase = dict.fromkeys(PHASES, 1.0)
-    return {
-        "setting": {"num_epochs": 10, "images": 60_000, "device": "cpu"},
-        "machine": {"cores": 2},
-        "results": {
-            f"whole/{STOCK}": [{"seconds": s, **one} for s in (60, 80, 100)],
-            f"whole/{PLAIN}": [{"seconds": s, **one} for s in (20, 20, 20)],
-            f"split/{STOCK}": [phase | {"evaluation": 8.0}],
-            f"split/{PLAIN}": [phase | {"evaluation": 0.5}],
-            f"ladder/{STOCK}": [{"seconds": 12, **one}],
-            "ladder/data in memory": [{"seconds": 6, **one}],
-            "yardstick": [{"a second": rate} for rate in (1e9, 2e9, 4e9)],
-            f"scale/batch/{PLAIN}": [{"64": 8, "256": s} for s in (4, 5, 6)],
-            f"scale/seeds/{PLAIN}/1": [{"1": 3.0}],
-            f"scale/seeds/{PLAIN}/2": [{"2": 3.6}],
-        },
-    }
+
+    def rounds(way, seconds, **others):
+        values = dict.fromkeys(Timing._fields, 10.0) | others
+        return pd.DataFrame({"variant": way, **values, "seconds": seconds})
+
+    rates = [1e9, 2e9, 4e9]
+    table = pd.concat(
+        [
+            rounds(STOCK, [60, 80, 100], multiply_adds=rates, evaluation=80),
+            rounds("data in memory", [30, 40, 50]),
+            rounds(PLAIN, [20, 20, 20], evaluation=5),
+            rounds(next(iter(ON_EACH_CORE)), [46, 82, 100]),
+        ]
+    )
+    return table.rename_axis("seed").reset_index()
 
 
 def test_a_ratio_is_taken_round_by_round(made_up):
-    made_up["results"][f"whole/{PLAIN}"][1]["metrics"] = "0.6 0.8 0.7"
     table = report.whole(made_up)
-    assert table.loc[PLAIN, "times as fast"] == "4.00 [3.00, 5.00]"
-    assert table.loc[STOCK, "times as fast"] == "1.00 [1.00, 1.00]"
+    assert table.loc[PLAIN, "times stock"] == "4.00 [3.00, 5.00]"
+    assert table.loc[STOCK, "times stock"] == "1.00 [1.00, 1.00]"
     assert table.loc[STOCK, "seconds"] == "80.0 [60.0, 100.0]"
-    assert table.loc[PLAIN, "memory (MB)"] == "1 [1, 1]"
-    assert table.loc[PLAIN].iloc[-1] == "0.5 0.8 0.7; 0.6 0.8 0.7"
+    assert list(table.index) == [STOCK, "data in memory", PLAIN]
+
+
+def test_a_gain_is_over_the_way_before(made_up):
+    table = report.whole(made_up)
+    assert table.loc["data in memory", "gain"] == "2.00 [2.00, 2.00]"
+    assert table.loc[PLAIN, "gain"] == "2.00 [1.50, 2.50]"
+    assert table.loc[STOCK, "gain"] == ""
+
+
+def test_a_round_that_a_way_lacks_has_no_ratio(made_up):
+    short = made_up[(made_up.variant != PLAIN) | (made_up.seed < 2)]
+    times = report.whole(short).loc[PLAIN, "times stock"]
+    assert times == "3.50 [3.00, 4.00]"
 
 
 def test_the_yardstick_is_the_nets_multiply_adds_over_the_rate(made_up):
@@ -415,147 +326,116 @@ def test_the_yardstick_is_the_nets_multiply_adds_over_the_rate(made_up):
     assert row["sum"] == pytest.approx(row[:-1].sum())
 
 
-def test_split_has_each_phase_and_their_sum(made_up):
+def test_split_has_each_phase_of_an_epoch_and_their_sum(made_up):
     row = report.split(made_up).loc[PLAIN]
     assert (row["evaluation"], row["sum"]) == (0.5, 6.5)
 
 
-def test_a_gain_is_over_the_way_before(made_up):
-    row = report.ladder(made_up).loc["data in memory"]
-    assert row["s an epoch"] == "3.00 [3.00, 3.00]"
-    assert row["gain"] == "2.00 [2.00, 2.00]"
-
-
-def test_seconds_as_something_grows(made_up):
-    batch, seeds = (
-        report.scale(made_up, s)[PLAIN] for s in ("batch", "seeds")
-    )
-    assert batch.to_dict() == {64: 8.0, 256: 5.0}
-    assert seeds.to_dict() == {1: 3.0, 2: 3.6}
-
-
 def test_what_the_rounds_reached(made_up):
-    reached = {k: list(v) for k, v in report.reached(made_up).items()}
-    assert reached == {
-        f"ten epochs, {PLAIN}, times stock": [3.0, 4.0, 5.0],
-        f"evaluation, {PLAIN}, times stock": [16.0],
-        f"seeds an hour, {PLAIN}": [200.0],  # 2 in 36 s, one a core
+    reached = report.reached(made_up, 2)
+    assert {k: list(v) for k, v in reached.items()} == {
+        f"training, {PLAIN}, times stock": [3.0, 4.0, 5.0],
+        f"evaluation, {PLAIN}, times stock": [16.0] * 3,
+        # Two at a time, and of their seconds those of drawing do not count
+        f"seeds an hour, {next(iter(ON_EACH_CORE))}": [200.0, 100.0, 80.0],
     }
-
-
-def test_a_report_has_what_was_measured(made_up):
-    text = report.report(made_up)
-    for part in (
-        "10 epochs",
-        "by phase",
-        "one change",
-        "by batch",
-        "an hour",
-    ):
-        assert part in text
-    for name in list(made_up["results"]):  # Also if the bench was stopped
-        del made_up["results"][name]
-        assert report.report(made_up).startswith("cores")
 
 
 # The command
 
 
-def test_a_small_bench(tmp_path, capsys, monkeypatch):
-    """For real, each measurement in a process of its own."""
-    monkeypatch.chdir(tmp_path)
-    parts = ["whole", "split", "yardstick"]
-    few = ["--images", 2560, "--num-epochs", 1, "--repeats", 1]
-    code = run("bench", "--out", "b.json", *few, "--parts", *parts)
-    printed = capsys.readouterr().out
-    assert code == 0, printed
-    measured = results(tmp_path / "b.json")
-    assert {name.partition("/")[0] for name in measured} == set(parts)
-    assert measured["yardstick"][0]["a second"] > 1e6
-    for way in (STOCK, PLAIN):
-        assert re.search(rf"^{way} .*\[.*\]", printed, re.M)
-        (split,) = measured[f"split/{way}"]
-        assert all(split[name] > 0 for name in PHASES)
-    entries = [e for k, (e,) in measured.items() if k.startswith("whole/")]
-    assert all(e["seconds"] > 0 and e["start_up"] > 0 for e in entries)
-    assert len({entry["metrics"] for entry in entries}) == 1
-
-
-def test_a_measurement_that_fails_is_one_line(
-    invented, tmp_path, monkeypatch, capsys
+def test_the_command_measures_so_many_rounds_and_reports(
+    made_up, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    invented.fail = "ladder/a"
-    assert run("bench", "--out", "b.json") == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("bench: stopped: no memory left")
-    assert numbers(tmp_path / "b.json")["whole/a"] == [1]
+    rows = made_up.set_index(["variant", "seed"])
+    names = {STOCK, "data in memory", PLAIN, next(iter(ON_EACH_CORE))}
+    few = {name: WAYS[name] for name in WAYS if name in names}
+    monkeypatch.setattr(ways, "available", lambda device: few)
+    monkeypatch.setattr(
+        Bench, "run", lambda self, key, *rest: [Timing(*rows.loc[key])]
+    )
+    assert run("bench", "--out", "b.csv", "--repeats", 3) == 0
+    printed = capsys.readouterr().out
+    assert "3 rounds" in printed
+    assert re.search(rf"^{PLAIN} .*4\.00 \[3\.00, 5\.00\]", printed, re.M)
+    assert "training, plain, times stock: 4.0 [3.0, 5.0]" in printed
+    assert len(pd.read_csv("b.csv")) == 12
 
 
 WRONG = {
-    ("--out", "text.json"): r"text\.json is not a bench",
-    ("--out", "folder.json"): r"folder\.json is not a bench",
+    ("--out", "b.json"): r"'b\.json' does not end in \.csv",
     ("--repeats", "0"): "whole number of at least 1, not '0'",
-    ("--images", "100"): "whole number from 2560 to 60000, not '100'",
-    ("--parts", "nonsense"): "invalid choice: 'nonsense'",
-    ("--data-dir", "text.json"): "is not a folder",
+    ("--data-dir", "text.csv"): "is not a folder",
 }
 
 
 @pytest.mark.parametrize(("option", "value"), WRONG)
 def test_a_wrong_value_is_one_line(
-    option, value, tmp_path, monkeypatch, capsys, invented
+    option, value, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.json").write_text("text")
-    (tmp_path / "folder.json").mkdir()
-    out = [] if option == "--out" else ["--out", "b.json"]
+    (tmp_path / "text.csv").write_text("text")
+    out = [] if option == "--out" else ["--out", "b.csv"]
     assert run("bench", *out, option, value) == USAGE
     (line,) = capsys.readouterr().err.splitlines()
     assert f"bench: error: argument {option}: " in line
     assert re.search(WRONG[option, value], line)
-    assert not (tmp_path / "b.json").exists()
+    assert not (tmp_path / "b.csv").exists()
 
 
 # What the book has of it, and says in words
 
 
+@pytest.fixture(scope="module", params=["bench", "scale", "not_kept"])
+def books(request):
+    """A bench that the chapter "Where the time goes" shows."""
+    table = pd.read_csv(STUDIES / f"{request.param}.csv")
+    made = json.loads((STUDIES / f"{request.param}.json").read_text())
+    return table, made
+
+
+def test_the_books_benches_are_whole(books):
+    table, made = books
+    assert set(table.variant) == made["recipes"].keys()
+    counts = table.groupby("variant").seed.nunique()
+    assert (counts == table.seed.nunique()).all()
+    assert table.seed.nunique() >= 3
+
+
+def test_the_books_seconds_are_the_sum_of_their_phases(books):
+    table, _ = books
+    assert table[list(PHASES)].sum(axis=1).tolist() == pytest.approx(
+        table.seconds.tolist(), rel=1e-3
+    )
+
+
 @pytest.fixture(scope="module")
-def books():
-    """The bench that the chapter "Where the time goes" shows."""
-    return json.loads((BOOK / "studies" / "bench.json").read_text())
+def ten_epochs():
+    return pd.read_csv(STUDIES / "bench.csv")
 
 
-def test_the_books_bench_is_whole(books):
-    setting = {"num_epochs": 10, "images": 60_000, "device": "cpu"}
-    assert books["setting"].items() >= setting.items()
-    assert set(books["arithmetic"]) >= LADDER.keys()
-    for name, entries in books["results"].items():
-        few = name.startswith(("ladder", "scale"))
-        assert len(entries) == (3 if few else 5), name
-    assert isinstance(report.report(books), str)
+def test_the_books_bench_has_every_way(ten_epochs):
+    assert set(ten_epochs.variant) == set(WAYS)
+    assert ten_epochs.seed.nunique() == 5
 
 
-def test_the_books_split_is_of_the_same_training(books):
-    """Its clock looks on; it must not be what takes the time."""
-    whole = report.measured(books, "whole")
-    for way, total in report.split(books)["sum"].drop("yardstick").items():
-        epoch = whole[way].seconds.median() / 10
-        assert total == pytest.approx(epoch, rel=0.3)
-
-
-def test_the_books_ways_came_to_the_same_metrics(books):
+def test_the_books_ways_came_to_the_same_figures(ten_epochs):
     """To the three digits that the post prints, after ten epochs."""
-    ways = report.measured(books, "whole").values()
-    assert len({m for rounds in ways for m in rounds.metrics}) == 1
+    figures = ten_epochs[["train_loss", "train_acc", "test_acc"]]
+    assert len(figures.drop_duplicates()) == 1
 
 
-def test_forward_and_backward_are_the_largest_part_of_the_plain_way(books):
-    split = report.split(books).loc[PLAIN]
+def test_forward_and_backward_are_the_largest_part_of_the_plain_way(
+    ten_epochs,
+):
+    split = report.split(ten_epochs).loc[PLAIN]
     assert split["forward"] + split["backward"] > split["sum"] / 2
 
 
-def test_each_kept_change_takes_less_time(books):
-    ladder = report.measured(books, "ladder")
-    medians = [ladder[name].seconds.median() for name in LADDER]
-    assert medians[0] > medians[1] > medians[-3] > medians[-2]
+def test_what_the_chapter_says_of_the_ladder(ten_epochs):
+    """In each round: less time by the first change and by the last."""
+    gains = report.gains(ten_epochs)
+    assert list(gains) == list(LADDER)[1:]
+    for way in ("data in memory", DEFAULT):
+        assert (gains[way] > 1).all(), way

@@ -60,8 +60,8 @@ class Way:
     """
 
     load: Callable[[Files, int], Loaders] = minibatches
-    make: Callable[[], nn.Module] = lenet
     train: Callable[..., Any] = training.train_ch6
+    make: Callable[[], nn.Module] = lenet
     keeps_memory: bool = True
     arithmetic: str = "plain"
     flags: tuple[str, ...] = ()
