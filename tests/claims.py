@@ -15,7 +15,10 @@ tests/test_prose.py``, which names every number that neither accounts for.
 import json
 import math
 import re
+import sys
+from importlib import import_module
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 
 import nbformat
@@ -29,10 +32,12 @@ from lenet_d2l.results.bands import BAD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.spread import FIGURES
 from lenet_d2l.speed import report
-from lenet_d2l.studies.lenet5 import PLAIN_SGD, J
-from lenet_d2l.studies.seconds import TIMED
+from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "book/studies"))
+J, PLAIN_SGD = attrgetter("J", "PLAIN_SGD")(import_module("lenet5"))
+TIMED = import_module("seconds").TIMED
 PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in [
@@ -149,18 +154,18 @@ MEANS = {
         for name in ("train_acc", "test_acc")
     ),
 }
-BENCH = json.loads((ROOT / "book/studies/bench.json").read_text())
-WHOLE = report.measured(BENCH, "whole")
-# d2l's own code, the package by PyTorch alone, the package as it is
-STOCK, PLAIN, DEFAULT = list(WHOLE)[:3]
+BENCH = pd.read_csv(ROOT / "book/studies/bench.csv")
+WHOLE = report.by_way(BENCH)
 SECONDS = {way: report.ranged(WHOLE[way].seconds, 1) for way in WHOLE}
 TIMES = {
     way: report.ranged(ratios, 1)
-    for way, ratios in report.times_stock(BENCH, "whole", "seconds").items()
+    for way, ratios in report.times_stock(BENCH, "seconds").items()
 }
 MACHINE = (
-    "{processor}, {cores} cores, with PyTorch {torch} and Python {python}."
-).format_map(BENCH["machine"])
+    "{processor}, {threads} cores, with PyTorch {torch} and Python {python}."
+).format_map(
+    json.loads((ROOT / "book/studies/bench.json").read_text())["environment"]
+)
 
 # --- What lenet5 holds ------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,10 +11,13 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lenet_d2l import load_data_fashion_mnist
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 STUDIES = BOOK / "studies"
+sys.path.append(str(STUDIES))  # Where the book's studies are defined
 
 each_chapter = pytest.mark.parametrize(
     "chapter", CHAPTERS, ids=lambda path: path.name
@@ -36,6 +41,13 @@ def some_images(fashion_mnist):
 def read_study():
     """How to read a study of the book, by its name."""
     return lambda name: pd.read_csv(STUDIES / f"{name}.csv")
+
+
+def defined_study(name):
+    """A study of the book as its file, or the command seeds, defines it."""
+    if name in ("seeds", "fused"):
+        return Study({"post": Recipe()})
+    return import_module(name).STUDY
 
 
 @pytest.fixture(autouse=True)

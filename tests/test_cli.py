@@ -49,7 +49,7 @@ class Interrupted:
 def few(some_images, monkeypatch):
     """600 images in the place of all, to train and to test on."""
 
-    def load(batch_size, data_dir):
+    def load(files, batch_size):
         load.batch_size = batch_size
         shuffled = DataLoader(some_images.dataset, 64, shuffle=True)
         if load.interrupt_in is not None:
@@ -57,7 +57,7 @@ def few(some_images, monkeypatch):
         return shuffled, some_images
 
     load.interrupt_in = None
-    monkeypatch.setitem(data.LOADERS, "fashion-mnist", load)
+    monkeypatch.setattr(data, "minibatches", load)
     return load
 
 
@@ -255,7 +255,7 @@ QUICK = [
     ["--weights", "none"],
     ["--out", "a-file/run"],
     ["predict", "none.png"],
-    ["study", "nonsense"],
+    ["study", "none.py", "--seeds", "0:1", "--out", "x.csv"],
     ["seeds", "--seeds", "0:1", "--out", "none/x.csv"],
     ["bench", "--out", "x.txt"],
     *([name, "--help"] for name in COMMANDS),
@@ -477,6 +477,6 @@ def test_ctrl_c_while_the_data_is_fetched_is_no_traceback(
     def interrupted(*args):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setitem(data.LOADERS, "fashion-mnist", interrupted)
+    monkeypatch.setitem(data.READERS, "fashion-mnist", interrupted)
     assert run("--out", "run") == 130
     assert list(empty_folder.iterdir()) == []

@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 import torch
 from conftest import STUDIES
+from departures import DEPARTURES, TABLE, departed
 from scipy import stats
+from seconds import SecondsRow, seconds_an_epoch
 from torch import nn
 
 from lenet_d2l import init_weights, layer_counts, lenet, lenet5_1998
 from lenet_d2l.results.bands import last_epoch
-from lenet_d2l.studies import Recipe, Study
-from lenet_d2l.studies.departures import DEPARTURES, TABLE, departed
-from lenet_d2l.studies.runner import run_study
-from lenet_d2l.studies.seconds import SecondsRow, seconds_an_epoch
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study, run_study
 
 IMAGE = torch.zeros(1, 1, 28, 28)
 
@@ -162,7 +162,7 @@ def test_the_timing_is_a_study(tmp_path):
         {"post": Recipe(departed)},
         seconds_an_epoch,
         SecondsRow,
-        lambda _: 1,
+        1,
         ".3f",
     )
     file = tmp_path / "seconds.csv"

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from faults import FAULTS
 from torch import nn
 
 from lenet_d2l import data, layer_shapes, load_data_fashion_mnist
 from lenet_d2l.datasets.fashion_mnist import read_fashion_mnist
-from lenet_d2l.studies import Recipe, train_recipe
-from lenet_d2l.studies.faults import FAULTS
+from lenet_d2l.studies.recipes import Recipe, train_recipe
 
 FEW = 300  # Training images: minibatches of 128, 128 and 44
 

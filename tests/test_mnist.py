@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import run
+from conftest import STUDIES
 
 from lenet_d2l import load_data_mnist
 from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST
@@ -98,7 +99,14 @@ def test_the_digests_are_not_fashion_mnists():
     "command",
     [
         ["--out", "run"],
-        ["study", "lenet5", "--seeds", "0:5", "--out", "new.csv"],
+        [
+            "study",
+            STUDIES / "lenet5.py",
+            "--seeds",
+            "0:5",
+            "--out",
+            "new.csv",
+        ],
     ],
     ids=["train", "study"],
 )

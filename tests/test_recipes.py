@@ -4,16 +4,18 @@ import json
 import math
 from dataclasses import replace
 
+import plateau
 import pytest
 import torch
+from baselines import BASELINES, one_hidden_layer
+from conftest import defined_study
+from faults import FAULTS
+from steadier import STEADIER
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from lenet_d2l import init_weights, lenet, train_ch6, train_epoch
-from lenet_d2l.studies import STUDIES, Recipe, plateau, train_recipe
-from lenet_d2l.studies.baselines import BASELINES, one_hidden_layer
-from lenet_d2l.studies.faults import FAULTS
-from lenet_d2l.studies.steadier import STEADIER
+from lenet_d2l.studies.recipes import Recipe, train_recipe
 
 # In a few minibatches LeNet hardly leaves chance; this one does
 LEARNS = BASELINES["one hidden layer, lr 0.1"]
@@ -198,10 +200,11 @@ def test_without_a_schedule_the_lr_stays(some_images):
 
 # The settings
 
+NAMES = "faults", "baselines", "steadier", "departures", "lenet5"
 RECIPES = {
     f"{study}: {name}": recipe
-    for study in STUDIES
-    for name, recipe in STUDIES[study].recipes.items()
+    for study in NAMES
+    for name, recipe in defined_study(study).recipes.items()
 }
 
 
@@ -245,8 +248,7 @@ def start():
 def test_a_row_every_fifth_step_of_705(fives):
     rows = plateau.gradient_norms(Recipe(), 3, fives, None, "cpu")
     assert [row.step for row in rows] == list(range(0, 705, 5))
-    study = STUDIES["plateau"]
-    assert len(rows) == study.length(study.recipes["post"])
+    assert len(rows) == plateau.STUDY.length("post")
 
 
 def test_norms_are_of_the_gradient_before_the_step(

@@ -6,11 +6,17 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from conftest import STUDIES as FOLDER
+from conftest import defined_study
 
-from lenet_d2l.studies import SEEDS, STUDIES, EpochRow, Study
-from lenet_d2l.studies.runner import run_study, whole_runs
+from lenet_d2l.results.runs import EpochRow
+from lenet_d2l.studies.runner import Study, run_study, whole_runs
 
-ALL = {"seeds": SEEDS} | STUDIES
+# Benches are tested in test_bench.py
+TRAINED = sorted(
+    {file.stem for file in FOLDER.glob("*.csv")}
+    - {"bench", "scale", "not_kept"}
+)
+ALL = {name: defined_study(name) for name in TRAINED}
 
 each_study = pytest.mark.parametrize("name", ALL)
 
@@ -30,11 +36,22 @@ def test_a_study_is_whole(name):
 @each_study
 def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     made = json.loads((FOLDER / f"{name}.json").read_text())
-    now = ALL[name].settings("cpu", "fashion-mnist")
+    now = ALL[name].settings("cpu", "fashion-mnist", plain=True)
     assert made["recipes"] == now["recipes"]
     assert made["data"] == "fashion-mnist"
+    assert made["environment"].keys() == now["environment"].keys()
     assert made["environment"]["d2l"] == "0.17.0"
     assert made["environment"]["threads"] == 1
+    arithmetic = "fused" if name == "fused" else "plain"
+    assert made["environment"]["arithmetic"] == arithmetic
+
+
+def test_each_file_that_defines_a_study_has_its_results():
+    files = {file.stem for file in FOLDER.glob("*.py")}
+    for kind in "csv", "json":
+        stored = {file.stem for file in FOLDER.glob(f"*.{kind}")}
+        assert stored - files == {"seeds", "fused", "bench"}
+        assert files <= stored
 
 
 def test_seeds_are_0_to_99(read_study):

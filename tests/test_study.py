@@ -15,14 +15,12 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 from joblib import parallel_config
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    RandomSampler,
-    TensorDataset,
-)
 
-from lenet_d2l.studies import EpochRow, Recipe, Study, run_study
+from lenet_d2l.results.runs import EpochRow
+from lenet_d2l.speed.fused import arithmetic
+from lenet_d2l.studies import runner
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study, StudyFileError, run_study
 
 HEADER = "seed,epoch,train_loss,train_acc,test_acc\n"
 
@@ -30,7 +28,7 @@ HEADER = "seed,epoch,train_loss,train_acc,test_acc\n"
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
-def invented(recipe, seed, train_iter, test_iter, device):
+def invented(recipe, seed, train_iter, test_iter, device, name):
     """Rows that say from which seed they are; nothing is trained."""
     epochs = range(recipe.num_epochs)
     return [
@@ -38,9 +36,9 @@ def invented(recipe, seed, train_iter, test_iter, device):
     ]
 
 
-def slow(recipe, seed, train_iter, test_iter, device):
+def slow(recipe, seed, train_iter, test_iter, device, name):
     time.sleep(1)
-    return invented(recipe, seed, train_iter, test_iter, device)
+    return invented(recipe, seed, train_iter, test_iter, device, name)
 
 
 STUDY = Study({"post": Recipe(num_epochs=2)}, invented)
@@ -49,13 +47,6 @@ TWO = Study(
     {"one, two": Recipe(num_epochs=1), "three": Recipe(num_epochs=2)},
     invented,
 )
-
-
-def few(dataset, n=600):
-    """Shuffled minibatches of the first ``n`` examples, and in order."""
-    part = TensorDataset(*(tensor.clone() for tensor in dataset[:n]))
-    batches = BatchSampler(RandomSampler(part), 256, drop_last=False)
-    return DataLoader(part, batch_size=None, sampler=batches)
 
 
 def seeds_of(file):
@@ -138,12 +129,14 @@ def test_a_header_written_in_part_is_no_obstacle(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: text.replace("0,1,0.1", "9,1,0.1"), "1 rows for seed"),
-        (lambda text: text + text[len(HEADER) :], "4 rows for seed 0"),
+        (lambda text: text.replace("0,1,0.1", "9,1,0.1"), "have 2 rows"),
+        (lambda text: text + text[len(HEADER) :], "seed 0 .* have 2 rows"),
+        (lambda text: text.replace("0,1,0.1", "0,0,0.1"), "rows in order"),
         (lambda text: "a,b\n1,2\n", "its first line is not seed,epoch"),
-        (lambda text: text.replace("1,0", "x,0", 1), "Unable to parse"),
+        (lambda text: text.replace("1,0", "x,0", 1), "has the line 'x,0"),
+        (lambda text: text.replace("1,0", "-1,0", 1), "has the line '-1,0"),
         (lambda text: text.replace(",", ",,", 9), "its first line"),
-        (lambda text: text + "1,2,3,4,5,6\n", "Expected 5 fields"),
+        (lambda text: text + "1,2,3,4,5,6\n", "line '1,2,3,4,5,6'"),
     ],
 )
 def test_a_file_that_is_no_csv_of_the_study_is_refused_and_kept(
@@ -152,7 +145,7 @@ def test_a_file_that_is_no_csv_of_the_study_is_refused_and_kept(
     file = tmp_path / "seeds.csv"
     run_study(STUDY, range(2), file, n_jobs=1)
     file.write_text(text := change(file.read_text()))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(StudyFileError, match=said):
         run_study(STUDY, range(2), file, n_jobs=1)
     assert file.read_text() == text
 
@@ -175,7 +168,7 @@ def test_a_file_of_other_settings_is_refused_and_kept(
     file = tmp_path / "seeds.csv"
     run_study(STUDY, range(1), file, n_jobs=1)
     before = file.read_text(), file.with_suffix(".json").read_text()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(StudyFileError, match=said):
         run_study(study, range(1), file, device, n_jobs=1)
     after = file.read_text(), file.with_suffix(".json").read_text()
     assert after == before
@@ -184,7 +177,9 @@ def test_a_file_of_other_settings_is_refused_and_kept(
 def test_a_file_that_nothing_says_how_it_was_made_is_refused(tmp_path):
     file = tmp_path / "seeds.csv"
     file.write_text(HEADER)
-    with pytest.raises(ValueError, match="beside it to say how it was made"):
+    with pytest.raises(
+        StudyFileError, match=r"no seeds\.json beside .* says how it was made"
+    ):
         run_study(STUDY, range(1), file, n_jobs=1)
 
 
@@ -200,7 +195,30 @@ def test_a_new_recipe_may_join_the_others(tmp_path):
     assert made["recipes"].keys() == more.recipes.keys()
 
 
-def broken(recipe, seed, train_iter, test_iter, device):
+def named(recipe, seed, train_iter, test_iter, device, name):
+    """Rows whose loss is 1 if the run is fused, 0 if it is plain."""
+    return [EpochRow(e, float(name == "fused"), 0.5, 0.5) for e in (0, 1)]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_runs_and_json_have_the_arithmetic_of_the_study(plain, tmp_path):
+    file = tmp_path / "seeds.csv"
+    study = replace(STUDY, measure=named)
+    run_study(study, range(1), file, n_jobs=1, plain=plain)
+    name = "plain" if plain else arithmetic("cpu").name
+    made = json.loads(file.with_suffix(".json").read_text())
+    assert made["environment"]["arithmetic"] == name
+    assert set(pd.read_csv(file).train_loss) == {float(name == "fused")}
+
+
+def test_a_worker_of_another_environment_does_no_run(tmp_path, monkeypatch):
+    settings = STUDY.settings("cpu", "fashion-mnist", plain=True)
+    monkeypatch.setattr(runner, "environment", lambda: {"torch": "0.1"})
+    with pytest.raises(RuntimeError, match=r"a worker has .*0\.1"):
+        runner.measure_run(STUDY, runner.Key("post", 0), settings, None)
+
+
+def broken(recipe, seed, train_iter, test_iter, device, name):
     raise RuntimeError("broken")
 
 
@@ -275,7 +293,7 @@ def test_two_studies_cannot_write_one_file(tmp_path, request):
     file = tmp_path / "seeds.csv"
     with started(file, request.path.parent):
         wait_for(lambda: rows_in(file) >= 2)
-        with pytest.raises(ValueError, match="another study is writing"):
+        with pytest.raises(StudyFileError, match="another study is writing"):
             run_study(SLOW, range(8), file, n_jobs=1)
 
 

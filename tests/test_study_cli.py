@@ -1,30 +1,33 @@
 """``seeds`` and ``study`` on the command line; nothing is trained."""
 
-import os
 import sys
 import time
 
-import cloudpickle
 import pandas as pd
 import pytest
 from command_line import USAGE, run
+from conftest import STUDIES, defined_study
 from distributed import LocalCluster
 
-import lenet_d2l.commands.study as cli
-from lenet_d2l.studies import SEEDS, STUDIES, EpochRow, Recipe, Study
+from lenet_d2l.__main__ import COMMANDS
+from lenet_d2l.studies import runner
 
-# Dask's workers do not find this module, so its functions travel whole
-cloudpickle.register_pickle_by_value(sys.modules[__name__])
+# A study whose rows say from which seed they are, and from which process
+TINY = """
+import os
+
+from lenet_d2l.results.runs import EpochRow
+from lenet_d2l.studies.recipes import Recipe
+from lenet_d2l.studies.runner import Study
 
 
-def invented(recipe, seed, train_iter, test_iter, device):
-    """Rows that say from which seed they are, and from which process."""
+def invented(recipe, seed, *others):
     pid = float(os.getpid())
     return [EpochRow(e, float(seed), 0.5, pid) for e in range(2)]
 
 
-TINY = Study({"post": Recipe(num_epochs=2)}, invented)
-OTHER = Study({"post": Recipe(num_epochs=2, lr=0.5)}, invented)
+STUDY = Study({"post": Recipe(num_epochs=2, lr=0.9)}, invented)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -37,24 +40,31 @@ def empty_folder(tmp_path, monkeypatch):
 def calls(monkeypatch):
     """The arguments of each study that a command would run."""
     calls = []
-    monkeypatch.setattr(cli, "run_study", lambda *args: calls.append(args))
+    monkeypatch.setattr(runner, "run_study", lambda *args: calls.append(args))
     return calls
 
 
 @pytest.fixture
-def tiny(monkeypatch):
-    monkeypatch.setattr(cli, "SEEDS", TINY)
+def tiny(empty_folder, monkeypatch):
+    """A file that defines a study; its name is new, as modules are kept."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = empty_folder / f"tiny_{empty_folder.name}.py"
+    file.write_text(TINY)
+    yield file
+    sys.modules.pop(file.stem, None)
 
 
 def seeds(*more):
     return run("seeds", "--seeds", "0:2", "--out", "seeds.csv", *more)
 
 
+def study(file, *more):
+    return run("study", file, "--seeds", "0:2", "--out", "seeds.csv", *more)
+
+
 def the_error_line(capsys, command="seeds"):
     """The one line on stderr of a command line that is wrong."""
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    (line,) = printed.err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"python -m lenet_d2l {command}: error: ")
     return line
 
@@ -64,27 +74,31 @@ def the_error_line(capsys, command="seeds"):
 
 def test_seeds_trains_the_posts_recipe(calls, empty_folder):
     out = empty_folder / "new.csv"
-    assert run("seeds", "--seeds", "0:100", "--out", out) == 0
-    assert calls == [
-        (SEEDS, range(100), out, "cpu", None, -1, "fashion-mnist")
-    ]
+    assert run("seeds", "--seeds", "0:100", "--out", out, "--plain") == 0
+    ((study, *others),) = calls
+    assert study == defined_study("seeds")
+    asked = [range(100), out, "cpu", None, -1, "fashion-mnist", True]
+    assert others == asked
 
 
-@pytest.mark.parametrize("name", STUDIES)
-def test_study_does_the_study_of_the_name(name, calls, empty_folder):
+@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.py")))
+def test_study_does_the_study_of_the_file(
+    file, calls, empty_folder, monkeypatch
+):
+    monkeypatch.setattr(sys, "path", [*sys.path])
     out = empty_folder / "new.csv"
     options = ["--seeds", "7:9", "--jobs", 3, "--device", "cpu"]
-    assert run("study", name, *options, "--out", out) == 0
-    asked = STUDIES[name], range(7, 9), out, "cpu", None, 3, "fashion-mnist"
-    assert calls == [asked]
+    assert run("study", file, *options, "--out", out) == 0
+    asked = range(7, 9), out, "cpu", None, 3, "fashion-mnist", False
+    assert calls == [(defined_study(file.stem), *asked)]
 
 
-def test_a_study_is_done_and_goes_on(tiny, capsys):
-    assert seeds("--jobs", 1) == 0
-    assert seeds("--jobs", 1, "--seeds", "0:3") == 0
+def test_a_study_is_done_by_processes_and_goes_on(tiny, capsys):
+    assert study(tiny, "--jobs", 2) == 0
+    assert study(tiny, "--jobs", 1, "--seeds", "0:3") == 0
     table = pd.read_csv("seeds.csv")
-    assert table.seed.tolist() == [0, 0, 1, 1, 2, 2]
-    assert table.train_loss.tolist() == [0, 0, 1, 1, 2, 2]
+    assert sorted(table.seed) == [0, 0, 1, 1, 2, 2]
+    assert (table.train_loss == table.seed).all()
     assert "runs in seeds.csv: 2, to do: 1" in capsys.readouterr().out
 
 
@@ -109,14 +123,15 @@ def test_seeds_that_are_no_range_are_one_line(value, calls, capsys):
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--out", "new.txt", "new.txt does not end in .csv"),
-        ("--out", "new", "new does not end in .csv"),
-        ("--out", "none/new.csv", "there is no folder none"),
+        ("--out", "new.txt", "'new.txt' does not end in .csv"),
+        ("--out", "new", "'new' does not end in .csv"),
+        ("--out", "none/new.csv", "there is no folder 'none'"),
         ("--data-dir", "nonsense", "'nonsense' is not a folder"),
         ("--jobs", "0", "a whole number of at least 1, not '0'"),
         ("--jobs", "-1", "a whole number of at least 1, not '-1'"),
         ("--jobs", "two", "a whole number of at least 1, not 'two'"),
-        ("--device", "nonsense", "'nonsense' is not there"),
+        ("--device", "cuda:77", "'cuda:77' is missing; this machine has cpu"),
+        ("--device", "nonsense", "must be cpu, cuda, mps or xpu"),
         ("--cluster", "nonsense", "nonsense"),
         ("--cluster", "foo://x", "foo://x"),
     ],
@@ -142,25 +157,41 @@ def test_what_is_missing_is_named(option, calls, capsys):
     assert calls == []
 
 
-def test_an_unknown_study_is_one_line_with_the_known(calls, capsys):
-    assert run("study", "none", "--seeds", "0:2", *OUT) == USAGE
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no file 'my_study.py'"),
+        ("1 / 0", "my_study.py: ZeroDivisionError('division by zero')"),
+        ("x = 1", "has no attribute 'STUDY'"),
+        ("STUDY = 1", "the STUDY of my_study.py is not a Study"),
+    ],
+)
+def test_a_file_that_defines_no_study_is_one_line(
+    text, said, calls, empty_folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    if text is not None:
+        (empty_folder / "my_study.py").write_text(text)
+    assert study("my_study.py") == USAGE
+    sys.modules.pop("my_study", None)
     line = the_error_line(capsys, "study")
-    assert "argument name: invalid choice: 'none'" in line
-    assert all(name in line for name in STUDIES)
+    assert "argument FILE: " in line
+    assert said in line
     assert calls == []
 
 
 def test_the_csv_of_another_study_is_refused_and_kept(
-    tiny, empty_folder, monkeypatch, capsys
+    tiny, empty_folder, capsys
 ):
-    assert seeds("--jobs", 1) == 0
-    files = {f: f.read_text() for f in empty_folder.iterdir()}
+    assert study(tiny, "--jobs", 1) == 0
+    files = {f: f.read_text() for f in empty_folder.glob("*seeds*")}
     capsys.readouterr()
-    monkeypatch.setattr(cli, "SEEDS", OTHER)
-    assert seeds("--jobs", 1) == USAGE
-    line = the_error_line(capsys)
+    tiny.write_text(TINY.replace("lr=0.9", "lr=0.55"))
+    del sys.modules[tiny.stem]
+    assert study(tiny, "--jobs", 1) == USAGE
+    line = the_error_line(capsys, "study")
     assert "argument --out: seeds.csv was made with" in line
-    assert "recipes.post.lr 0.9, this study has 0.5" in line
+    assert "recipes.post.lr 0.9, this study has 0.55" in line
     assert {f.name for f in files} >= {"seeds.csv", "seeds.json"}
     assert all(file.read_text() == text for file, text in files.items())
 
@@ -172,7 +203,7 @@ def failing_with(error, monkeypatch):
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(cli, "run_study", fail)
+    monkeypatch.setattr(runner, "run_study", fail)
 
 
 def test_a_run_that_cannot_be_done_is_one_line_and_exit_code_1(
@@ -189,7 +220,9 @@ def test_ctrl_c_says_how_to_go_on_and_exits_130(monkeypatch, capsys):
     failing_with(KeyboardInterrupt, monkeypatch)
     assert seeds() == 130
     printed = capsys.readouterr()
-    assert printed.out == "stopped; the same command goes on from here\n"
+    assert printed.out.endswith(
+        "\nstopped; the same command goes on from here\n"
+    )
     assert printed.err == ""
 
 
@@ -207,7 +240,7 @@ def test_a_cluster_does_the_runs(tiny):
         n_workers=2, threads_per_worker=1, dashboard_address=None
     ) as cluster:
         workers = {worker.pid for worker in cluster.workers.values()}
-        assert seeds("--cluster", cluster.scheduler_address) == 0
+        assert study(tiny, "--cluster", cluster.scheduler_address) == 0
     table = pd.read_csv("seeds.csv")
     assert sorted(table.seed) == [0, 0, 1, 1]
     assert set(table.test_acc) <= workers
@@ -255,9 +288,8 @@ def test_the_plain_command_names_the_others(capsys):
     assert run("--help") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "usage: python -m lenet_d2l [-h]" in text
-    assert (
-        "each with a --help of its own: bench, predict, seeds, study" in text
-    )
+    assert all(f" {name} " in text for name in COMMANDS)
+    assert "COMMAND --help' lists the options" in text
 
 
 @pytest.mark.parametrize("command", ["seeds", "study"])
@@ -270,4 +302,4 @@ def test_the_help_of_a_command_has_its_options(command, capsys):
         *("--cluster ADDRESS", "--device DEVICE", "--data-dir FOLDER"),
     ):
         assert f" {option} " in text
-    assert command != "study" or all(name in text for name in STUDIES)
+    assert command != "study" or " FILE " in text

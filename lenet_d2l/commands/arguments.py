@@ -31,9 +31,8 @@ def refused(text: str, wanted: str) -> argparse.ArgumentTypeError:
 
 def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
     """Return a converter to an int from ``low`` to ``high``, for argparse."""
-    wanted = f"a whole number of at least {low}"
-    if high is not None:
-        wanted = f"a whole number from {low} to {high}"
+    size = f"of at least {low}" if high is None else f"from {low} to {high}"
+    wanted = f"a whole number {size}"
 
     def convert(text: str) -> int:
         with suppress(ValueError):

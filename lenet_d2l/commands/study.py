@@ -96,7 +96,7 @@ def load(parser: Parser, file: Path) -> "Study":
     from ..studies.runner import Study
 
     # By a name that the processes of the study can import, too
-    sys.path.append(str(file.parent.resolve()))
+    sys.path.insert(0, str(file.parent.resolve()))
     try:
         study = import_module(file.stem).STUDY
     except Exception as error:  # It may do anything
@@ -117,6 +117,7 @@ def do_study(
     from ..studies.runner import StudyFileError, run_study
 
     check_device(parser, args.device)
+    study = load()
     # Once, before the workers do
     read_data(parser, READERS[args.data], args.data_dir)
     print(arithmetic(args.device, args.plain))
@@ -126,10 +127,12 @@ def do_study(
             client, killed = connect(parser, args.cluster)
             stack.enter_context(client)
             stack.enter_context(parallel_config("dask"))
+            if "file" in args:
+                client.upload_file(str(args.file))  # For the workers
             failures += (killed,)
         try:
             run_study(
-                load(),
+                study,
                 args.seeds,
                 args.out,
                 args.device,
