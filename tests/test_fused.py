@@ -2,6 +2,8 @@
 
 import copy
 import math
+import shutil
+import sys
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from lenet_d2l import (
 )
 from lenet_d2l.results.runs import load_weights, save_run
 from lenet_d2l.speed import fused
+from lenet_d2l.speed.fused import arithmetic, with_arithmetic
 
 
 @pytest.fixture
@@ -127,15 +130,16 @@ def test_fusing_draws_no_random_number():
 @pytest.mark.parametrize(
     "net",
     [
-        lenet()[:-1],
+        lenet()[:7],
         nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
         nn.Sequential(*lenet()[:3], nn.MaxPool2d(2, 2), *lenet()[4:]),
         nn.Sequential(lenet()[0], nn.Conv2d(1, 6, 5), *lenet()[2:]),
     ],
 )
-def test_another_net_is_refused(net):
+def test_another_net_is_refused_or_left_as_it_is(net):
     with pytest.raises(ValueError, match=r"only lenet\(\) can be fused"):
         FusedLeNet(net)
+    assert with_arithmetic(net, "fused") is net
 
 
 def test_a_batch_of_another_shape_is_refused(pair):
@@ -143,30 +147,49 @@ def test_a_batch_of_another_shape_is_refused(pair):
         pair[1](torch.rand(2, 3, 28, 28))
 
 
-def test_a_batch_in_double_precision_is_refused(pair):
-    with pytest.raises(ValueError, match=r"got torch\.float64 on cpu"):
-        pair[1](torch.rand(2, 1, 28, 28).double())
-
-
-def test_a_net_on_another_device_is_refused(pair):
-    with pytest.raises(ValueError, match="on meta"):
-        pair[1].to("meta")(torch.rand(2, 1, 28, 28))
+@pytest.fixture
+def unused(monkeypatch):
+    """No C code: it would read what is not there."""
+    monkeypatch.setattr(fused, "Features", None)
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    "change",
     [
-        (nn.Conv2d(6, 16, 5).to("meta"), "on meta"),
-        (nn.Conv2d(6, 16, 5).double(), "float64"),
-        (nn.Conv2d(6, 8, 5), "only lenet"),
-        (nn.Conv2d(3, 16, 5), "only lenet"),
+        lambda net: net.double(),
+        lambda net: net.to("meta"),
+        lambda net: net.__setitem__(3, nn.MaxPool2d(2, 2)),
+        lambda net: net.__setitem__(4, nn.Conv2d(6, 16, 5, bias=False)),
+        lambda net: net.__setitem__(slice(4, 8), nn.Conv2d(6, 1, 3)),
+        lambda net: setattr(net[1], "padding_mode", "circular"),
+        lambda net: setattr(net[2], "forward", torch.relu),
+        lambda net: net[1].register_forward_hook(lambda *args: args[2] + 1),
     ],
 )
-def test_a_layer_changed_afterwards_is_refused(pair, other, said):
-    """The C code would read what is not there."""
-    pair[1][4] = other
-    with pytest.raises(ValueError, match=said):
-        pair[1](torch.rand(2, 1, 28, 28))
+def test_a_changed_net_computes_layer_by_layer(pair, change, unused):
+    net = pair[1]
+    change(net)
+    X = torch.rand(2, 1, 28, 28).to(net[1].weight)
+    torch.testing.assert_close(net(X), nn.Sequential(*net)(X))
+
+
+class Images(torch.Tensor):
+    """Tensors of a type of their own."""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda net, X: net(X.requires_grad_()),
+        lambda net, X: net(X.as_subclass(Images)),
+        lambda net, X: torch.vmap(net)(X[None]),
+        torch.autocast("cpu", torch.bfloat16)(lambda net, X: net(X)),
+        lambda net, X: torch.compile(net, backend="eager")(X),
+    ],
+)
+def test_what_the_c_code_cannot_do_the_layers_do(pair, call, unused):
+    X = torch.rand(2, 1, 28, 28)
+    torch.testing.assert_close(call(pair[1], X), call(pair[0], X))
 
 
 def test_a_part_of_the_fused_net_is_a_plain_one(pair):
@@ -176,29 +199,74 @@ def test_a_part_of_the_fused_net_is_a_plain_one(pair):
     assert ours[-1] is list(ours)[-1]
 
 
+# The compiled code
+
+
 @pytest.fixture
-def not_compiled():
-    """Forget the compiled code, before the test and after it."""
+def kept(monkeypatch, tmp_path):
+    """Where compiled code is kept: nowhere yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     fused.library.cache_clear()
-    yield
+    yield tmp_path / "lenet_d2l" / "compiled"
     fused.library.cache_clear()
 
 
-def test_without_a_compiler_the_error_says_what_to_do(
-    not_compiled, monkeypatch
-):
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(
-        RuntimeError, match=r"there is no gcc.*apt-get install"
-    ):
+REASONS = {
+    "it needs Linux, and this is darwin": (sys, "platform", "darwin"),
+    "gcc is not installed": (shutil, "which", lambda name: None),
+    "the compiled code computes something else": (
+        *(fused, "LAYERS"),
+        nn.Sequential(*lenet()[:6], nn.MaxPool2d(2, 2), nn.Flatten()),
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_where_it_cannot_be_used_it_says_why(reason, kept, monkeypatch):
+    monkeypatch.setattr(*REASONS[reason])
+    with pytest.raises(RuntimeError, match=reason):
         FusedLeNet(lenet())
+    assert arithmetic("cpu") == ("plain", reason)
+    assert not kept.exists()
 
 
-def test_what_the_compiler_says_is_passed_on(
-    not_compiled, monkeypatch, tmp_path
-):
+def test_what_the_compiler_says_is_passed_on(kept, monkeypatch, tmp_path):
     source = tmp_path / "fused.c"
     source.write_text("#error this processor is not for us\n")
     monkeypatch.setattr(fused, "SOURCE", source)
     with pytest.raises(RuntimeError, match="this processor is not for us"):
         FusedLeNet(lenet())
+
+
+def test_arithmetic_is_plain_if_asked_for_or_not_on_a_cpu():
+    assert arithmetic("cpu").name == "fused"
+    assert arithmetic("cpu", plain=True) == ("plain", "as asked")
+    assert arithmetic("cuda:1") == ("plain", "the device is cuda")
+
+
+def test_it_is_kept_and_used_again(kept, monkeypatch):
+    fused.library()
+    fused.library.cache_clear()
+    monkeypatch.setattr(fused, "compile_and_keep", None)
+    fused.library()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.write_bytes(file.read_bytes()[:-1]),
+        lambda file: file.chmod(0o620),
+        lambda file: file.parent.chmod(0o702),
+        lambda file: file.symlink_to(file.rename(file.with_suffix(".old"))),
+    ],
+)
+def test_it_is_not_used_if_damaged_or_open_to_others(change, kept):
+    fused.library()
+    (file,) = kept.iterdir()
+    change(file)
+    assert fused.load_kept(file) is None
+
+
+def test_it_need_not_be_kept(kept):
+    kept.parent.touch()  # A file in the place of the folder
+    fused.library()

@@ -1,1 +1,1 @@
-"""The commands of ``python -m lenet_d2l``, a module each."""
+"""The commands of ``lenet-d2l``, a module each."""
