@@ -60,7 +60,8 @@ mutate: $(READY) ## Change each number of the book; say which no check sees
 
 # The run that the training chapter leaves becomes the published one, which
 # the chapters after it show
-execute: export SOURCE_DATE_EPOCH := 0 # No date in the figures' SVG
+# No date in the figures' SVG
+execute: export SOURCE_DATE_EPOCH := 0
 execute: $(READY) ## Run the notebooks and store their outputs and the run
 	for chapter in $(CHAPTERS); do \
 		$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
@@ -71,9 +72,9 @@ execute: $(READY) ## Run the notebooks and store their outputs and the run
 	done
 
 serve: book ## Build, then serve the book on localhost, port 8000
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE)
+	.venv-book/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE)
 
-clean: ## Remove what make made: the environment, the HTML, the caches
+clean: ## Remove what make made: environments, HTML, caches, your latest run
 	rm -rf .venv .venv-book $(wildcard *.egg-info) book/_build book/runs/latest
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -54,10 +54,9 @@ def learning_rate(text: str) -> float:
 
 def device_name(text: str) -> str:
     """Check that ``text`` is the name of a device, on any machine."""
-    if not DEVICE.fullmatch(text):
-        wanted = "cpu, cuda, mps or xpu, or one of several such as cuda:1"
-        raise refused(text, wanted)
-    return text
+    if DEVICE.fullmatch(text):
+        return text
+    raise refused(text, "cpu, cuda, mps, xpu, or one of several, as cuda:1")
 
 
 def seed_range(text: str) -> range:
@@ -73,6 +72,14 @@ def seed_range(text: str) -> range:
     raise refused(text, wanted)
 
 
+def existing_file(text: str) -> Path:
+    """Convert to the path of a file that exists."""
+    with suppress(OSError):  # Of a name of 300 letters, for instance
+        if Path(text).is_file():
+            return Path(text)
+    raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+
+
 def file_ending(suffix: str) -> Callable[[str], Path]:
     """Return a converter to a path that can be written, for argparse."""
 
@@ -82,7 +89,7 @@ def file_ending(suffix: str) -> Callable[[str], Path]:
             raise argparse.ArgumentTypeError(
                 f"{text!r} does not end in {suffix}"
             )
-        with suppress(OSError):  # Of a name of 300 letters, for instance
+        with suppress(OSError):
             if file.parent.is_dir():
                 return file
         raise argparse.ArgumentTypeError(
@@ -162,7 +169,7 @@ def read_data(parser: Parser, read: Callable, *arguments: Any) -> Any:
     """
     try:
         return read(*arguments)
-    except NotADirectoryError as error:
-        parser.error(f"argument --data-dir: {error}")
     except FileNotFoundError as error:
         parser.exit(1, f"{error}\n")
+    except OSError as error:
+        parser.error(f"argument --data-dir: {error}")

@@ -1,4 +1,4 @@
-"""``bench``: the package against d2l's own code, in one run."""
+"""``bench``: the package against d2l's own code, in turn."""
 
 import argparse
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from .arguments import Parser, add_data_dir, add_device, whole_number
 from .study import MANY_RUNS, add_out, do_study
 
-HELP = "measure how fast d2l's own code trains, and how fast the package"
+HELP = "compare the speed of d2l's own code with this package's"
 DESCRIPTION = (
     "Measure the same training by d2l 0.17.0's own loader and function, by "
     "the package, and by the ways between them, in turn. Nothing else should "

@@ -3,10 +3,9 @@
 import argparse
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from .arguments import Parser, add_device, check_device
+from .arguments import Parser, add_device, check_device, existing_file
 
 BLOCKS, ASCII = " ░▒▓█", " .:-=+*#%@"  # From black to white
 
@@ -21,14 +20,14 @@ def add_arguments(parser: Parser) -> None:
     """Let ``parser`` take what the command needs."""
     parser.add_argument(
         "image",
-        type=Path,
+        type=existing_file,
         metavar="IMAGE",
         help="a picture of one item on a plain background, in any format "
         "that Pillow reads",
     )
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=existing_file,
         metavar="FILE",
         help="the net's weights (safetensors; default: those of the run "
         "that the book shows)",
@@ -53,10 +52,6 @@ def text_art(X: Any, encoding: str | None) -> str:
 
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Classify a picture; return the exit code."""
-    for name, file in (("--weights", args.weights), ("IMAGE", args.image)):
-        if file is not None and not file.exists():
-            parser.error(f"argument {name}: there is no file {str(file)!r}")
-
     import torch
 
     from ..datasets.fashion_mnist import CLASSES

@@ -14,6 +14,7 @@ from .arguments import (
     add_device,
     add_plain,
     check_device,
+    existing_file,
     file_ending,
     read_data,
     seed_range,
@@ -37,9 +38,9 @@ def add_arguments(parser: Parser) -> None:
     """Let ``parser`` take what the command needs."""
     parser.add_argument(
         "file",
-        type=Path,
-        metavar="FILE",
-        help="a Python file with a Study of the name STUDY, such as the "
+        type=existing_file,
+        metavar="FILE.py",
+        help="a Python file that defines a Study named STUDY, such as the "
         "book's, book/studies/*.py",
     )
     add_run_arguments(parser)
@@ -85,9 +86,7 @@ def add_out(parser: Parser) -> None:
 
 
 def run(parser: Parser, args: argparse.Namespace) -> int:
-    """Do one of the book's studies; return the exit code."""
-    if not args.file.is_file():
-        parser.error(f"argument FILE: there is no file {str(args.file)!r}")
+    """Do the study that a Python file defines; return the exit code."""
     return do_study(parser, args, lambda: load(parser, args.file))
 
 
@@ -98,12 +97,14 @@ def load(parser: Parser, file: Path) -> "Study":
     # By a name that the processes of the study can import, too
     sys.path.insert(0, str(file.parent.resolve()))
     try:
-        study = import_module(file.stem).STUDY
+        module = import_module(file.stem)
+        if Path(str(module.__file__)) != file.resolve():
+            raise ImportError(f"{module.__file__} has the same name")
+        if not isinstance(module.STUDY, Study):
+            raise TypeError("its STUDY is not a Study")
     except Exception as error:  # It may do anything
-        parser.error(f"argument FILE: {file}: {error!r}")
-    if not isinstance(study, Study):
-        parser.error(f"argument FILE: the STUDY of {file} is not a Study")
-    return study
+        parser.error(f"argument FILE.py: {file}: {error!r}")
+    return module.STUDY
 
 
 def do_study(
@@ -120,26 +121,22 @@ def do_study(
     study = load()
     # Once, before the workers do
     read_data(parser, READERS[args.data], args.data_dir)
-    print(arithmetic(args.device, args.plain))
+    print(arithmetic(args.device, args.plain or study.plain))
     with ExitStack() as stack:
-        failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
+        failures: tuple = (ImportError, OSError, RuntimeError)
+        client = None
         if args.cluster is not None:
             client, killed = connect(parser, args.cluster)
             stack.enter_context(client)
             stack.enter_context(parallel_config("dask"))
-            if "file" in args:
-                client.upload_file(str(args.file))  # For the workers
             failures += (killed,)
         try:
+            if client and "file" in args:
+                client.upload_file(str(args.file))  # Its workers import it
+            where = args.device, args.data_dir, args.jobs or -1
             run_study(
-                study,
-                args.seeds,
-                args.out,
-                args.device,
-                args.data_dir,
-                args.jobs or -1,
-                args.data,
-                args.plain,
+                *(study, args.seeds, args.out),
+                *(*where, args.data, args.plain),
             )
         except StudyFileError as error:
             parser.error(f"argument --out: {error}")

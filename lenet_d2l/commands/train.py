@@ -16,6 +16,7 @@ from .arguments import (
     add_device,
     add_plain,
     check_device,
+    existing_file,
     learning_rate,
     read_data,
     whole_number,
@@ -23,7 +24,7 @@ from .arguments import (
 
 HELP = "train the net, print the post's log, keep the run"
 DESCRIPTION = (
-    "Train the post's LeNet on Fashion-MNIST, print its log, and write the "
+    "Train the post's LeNet, print its log, and write the "
     "records, the weights and the curves."
 )
 
@@ -36,8 +37,8 @@ def add_arguments(parser: Parser) -> None:
         type=whole_number(0, 2**63 - 1),
         default=0,
         metavar="N",
-        help="of torch's random numbers: weights and shuffling "
-        "(default: %(default)s)",
+        help="seed of torch's random numbers, which draw the first weights "
+        "and shuffle the images (default: %(default)s)",
     )
     add_device(parser, default=None)
     add(
@@ -71,7 +72,7 @@ def add_arguments(parser: Parser) -> None:
     )
     add(
         "--weights",
-        type=Path,
+        type=existing_file,
         metavar="FILE",
         help="load these weights (safetensors) and print their test "
         "accuracy; train and write nothing",
@@ -79,7 +80,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 class WithProgress:
-    """An iterable that shows on stderr how far through it one is."""
+    """Minibatches whose iteration shows a progress bar on stderr."""
 
     def __init__(self, batches: Iterable):
         self.batches = batches
@@ -128,10 +129,6 @@ def new_folder() -> Path:
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Train, or test given weights; return the exit code."""
     if args.weights:
-        if not args.weights.is_file():
-            parser.error(
-                f"argument --weights: there is no file {str(args.weights)!r}"
-            )
         return test(parser, args)
     try:
         there = args.out is not None and args.out.exists()

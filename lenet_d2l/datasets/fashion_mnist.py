@@ -94,7 +94,7 @@ def unpack_debian_package(scratch: Path) -> Path:
 
 
 def run(command: list[str | Path], folder: Path) -> None:
-    """Run ``command`` in ``folder``, without a word of its own.
+    """Run ``command`` in ``folder``; hide what it prints.
 
     Raises:
         RuntimeError: it failed; the message is the last line it wrote.

@@ -94,7 +94,7 @@ class IdxFiles:
         raise FileNotFoundError(
             f"{self.title} was not found. Tried:\n  - "
             + "\n  - ".join(reasons)
-            + f"\nWhat helps: {remedy}, put the four files "
+            + f"\nTo mend this: {remedy}, put the four files "
             f"{', '.join(FILES)} (or their .gz) into a folder and name "
             f"it: data_dir=FOLDER, or --data-dir FOLDER on the command line."
         )
@@ -122,8 +122,8 @@ class IdxFiles:
 
         ``bring`` gets the scratch folder and returns the folder in it that
         has the files. All four are verified before any reaches the cache,
-        and each arrives there whole: an interrupted fetch leaves no trace,
-        and several processes may fetch at once.
+        and each arrives there whole, even if the fetch is interrupted or
+        several processes fetch at once.
         """
         prefix = f"{self.title.lower()}-"
         with tempfile.TemporaryDirectory(prefix=prefix) as scratch:

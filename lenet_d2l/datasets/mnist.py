@@ -33,4 +33,4 @@ def read_mnist(data_dir: str | os.PathLike[str] | None = None) -> Files:
         "the cache": lambda: MNIST.read_folder(MNIST.cache_folder()),
         "torchvision's mirrors": lambda: MNIST.fetch(MNIST.download),
     }
-    return MNIST.read(data_dir, sources, "where you have MNIST")
+    return MNIST.read(data_dir, sources, "if you have MNIST")

@@ -55,8 +55,7 @@ def save_run(
     """Write a run to ``folder``, which is made where it is missing.
 
     ``settings`` is what the run was made with (seed, lr, ...); versions and
-    machine are added. Where either file cannot be written, both stay as they
-    were.
+    machine are added. Neither file is replaced before both are written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,11 +86,10 @@ def readable(value: Any) -> Any:
     """Return the name of a function, any other value as it is."""
     if isinstance(value, partial):
         given = [str(readable(argument)) for argument in value.args]
-        given += [
-            f"{name}={readable(to)}" for name, to in value.keywords.items()
-        ]
-        return f"{value.func.__name__}({', '.join(given)})"
-    return value.__name__ if callable(value) else value
+        given += [f"{k}={readable(to)}" for k, to in value.keywords.items()]
+        return f"{readable(value.func)}({', '.join(given)})"
+    name = getattr(value, "__name__", repr(value))
+    return name if callable(value) else value
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:

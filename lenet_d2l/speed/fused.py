@@ -174,12 +174,12 @@ SETTINGS = [settings(layer) for layer in LAYERS]
 
 
 def begins_as_lenet(layers: Sequence[nn.Module]) -> bool:
-    """Are the first eight layers those of ``lenet()``, without a hook?"""
+    """Return whether the first eight layers are ``lenet()``'s, unhooked."""
     return [settings(layer) for layer in layers[:8]] == SETTINGS
 
 
 def can_fuse(layers: Sequence[nn.Module], X: Tensor) -> bool:
-    """Does ``fused.c`` give what ``layers`` give for the images ``X``?"""
+    """Return whether ``fused.c`` gives what ``layers`` give for ``X``."""
     return (
         type(X) is Tensor
         and not torch.compiler.is_compiling()

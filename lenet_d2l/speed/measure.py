@@ -27,10 +27,10 @@ SIDE = 2048  # Of the matrices that are multiplied
 
 
 class Timing(NamedTuple):
-    """What one training took, and what it came to.
+    """The cost and the result of one training.
 
-    ``seconds`` (wall time) go from the loading of the data to the end of the
-    last epoch. They are the sum of the phases, from ``data`` to ``rest``.
+    ``seconds`` is the wall time from the loading of the data to the end of
+    the last epoch, the sum of the phases from ``data`` to ``rest``.
     ``start_up`` is the time of the warm-up before. ``multiply_adds`` is how
     many of them this process does in a second when it multiplies large
     float32 matrices. The figures are the last epoch's, as it printed them.

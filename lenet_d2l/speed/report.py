@@ -43,7 +43,7 @@ def times_stock(bench: pd.DataFrame, column: str) -> dict[str, pd.Series]:
 
 
 def gains(bench: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return by way, round by round, its speed over that of the way before.
+    """Return for each way and round its speed over the way before it.
 
     1.50 is half as fast again, 1.00 no gain.
     """
@@ -55,7 +55,7 @@ def gains(bench: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def whole(bench: pd.DataFrame) -> pd.DataFrame:
-    """Return what each way came to that trains alone, a row a way.
+    """Return the results of each way that trains alone, one row per way.
 
     Numbers are the median [lowest, highest] of the rounds.
     """

@@ -55,8 +55,8 @@ class Way:
     ``load`` makes minibatches of ``batch_size`` from the first of ``parts``
     equal parts of the images, ``make`` the net, and ``train`` takes the
     arguments of ``train_ch6``. ``arithmetic`` is "fused" or "plain" (see
-    ``fused``), and ``flags`` are more flags for its compiler. So many
-    ``processes`` do it at the same time, with so many ``threads`` each.
+    ``fused``), and ``flags`` are more flags for its compiler. As many
+    as ``processes`` train at the same time, in ``threads`` threads each.
     """
 
     load: Callable[[Files, int], Loaders] = minibatches

@@ -10,6 +10,7 @@ import hashlib
 import multiprocessing
 import os
 import platform
+import re
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from joblib import cpu_count
 
 from ..datasets.idx_files import Files
 from ..speed.measure import Timing, time_way
+from ..speed.report import IMAGES, NUM_EPOCHS
 from ..speed.ways import Way
 from .runner import Key, Study
 
@@ -39,8 +41,8 @@ class Bench(Study):
     row: Any = Timing
     rows: int | None = 1
     digits: str = ".5g"
-    num_epochs: int = 10
-    images: int = 60_000
+    num_epochs: int = NUM_EPOCHS
+    images: int = IMAGES
 
     def environment(self, device: str, plain: bool) -> dict[str, Any]:
         """Return also the processor, and a digest of the code."""
@@ -104,11 +106,10 @@ def time_here(
 
 def processor(device: str) -> str:
     """Return the name of the processor, with the GPU's if it is used."""
-    name = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        _, _, rest = cpuinfo.read_text().partition("model name")
-        name = rest.partition("\n")[0].strip("\t :") or name
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    found = re.search(r"model name\s*: (.*)", text)
+    name = found[1] if found else platform.processor()
     if device.startswith("cuda"):
         name += f", {torch.cuda.get_device_name(device)}"
     return name

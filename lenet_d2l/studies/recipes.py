@@ -48,8 +48,8 @@ class Recipe:
     perhaps changed. ``epoch`` trains one epoch. ``loss`` maps outputs and
     class numbers to their mean loss; ``optimizer`` makes the optimizer, with
     the learning rate ``lr``, which ``schedule`` may change after each epoch.
-    From epoch ``average_from`` on, what is tested after an epoch is not its
-    weights but their mean over the epochs since then.
+    From epoch ``average_from`` on, the mean of the weights over the epochs
+    since then is tested instead of the latest weights.
     """
 
     net: Callable[[], nn.Module] = lenet
