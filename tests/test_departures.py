@@ -141,7 +141,7 @@ def test_init_of_the_way_back_is_xaviers_up_to_the_papers():
         assert DEPARTURES[name].init is init_weights
 
 
-def test_seconds_are_those_of_an_epoch(tmp_path, monkeypatch):
+def test_seconds_are_those_of_an_epoch(monkeypatch):
     seen = []
 
     def epoch(net, batches, loss, optimizer, device):

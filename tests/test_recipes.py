@@ -14,7 +14,13 @@ from steadier import STEADIER
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 
-from lenet_d2l import init_weights, lenet, train_ch6, train_epoch
+from lenet_d2l import (
+    FusedLeNet,
+    init_weights,
+    lenet,
+    train_ch6,
+    train_epoch,
+)
 from lenet_d2l.studies.recipes import Recipe, train_recipe
 
 # In a few minibatches LeNet hardly leaves chance; this one does
@@ -98,6 +104,22 @@ def test_the_seed_decides(shuffled, some_images):
     )
     assert a == b
     assert a != c
+
+
+@pytest.mark.parametrize("average_from", [None, 1])
+def test_a_fused_net_starts_and_trains_as_the_plain_one(
+    average_from, shuffled, some_images
+):
+    recipe = Recipe(num_epochs=2, average_from=average_from)
+    plain, fused = (
+        train_recipe(recipe, 3, shuffled, some_images, "cpu", name)
+        for name in ("plain", "fused")
+    )
+    for ours, theirs in zip(fused, plain, strict=True):
+        assert ours == pytest.approx(theirs, abs=2 / 600)
+    nets = [recipe.start(3, "cpu", name)[0] for name in ("plain", "fused")]
+    assert [type(net) for net in nets] == [nn.Sequential, FusedLeNet]
+    assert all(map(torch.equal, *(net.parameters() for net in nets)))
 
 
 # A loss that is not finite

@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 from joblib import parallel_config
 
 from lenet_d2l.results.runs import EpochRow
-from lenet_d2l.speed.fused import arithmetic
+from lenet_d2l.speed.fused import Arithmetic, arithmetic
 from lenet_d2l.studies import runner
 from lenet_d2l.studies.recipes import Recipe
 from lenet_d2l.studies.runner import Study, StudyFileError, run_study
@@ -200,21 +200,31 @@ def named(recipe, seed, train_iter, test_iter, device, name):
     return [EpochRow(e, float(name == "fused"), 0.5, 0.5) for e in (0, 1)]
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_runs_and_json_have_the_arithmetic_of_the_study(plain, tmp_path):
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("always", [False, True])
+def test_runs_and_json_have_the_arithmetic_of_the_study(
+    asked, always, tmp_path
+):
     file = tmp_path / "seeds.csv"
-    study = replace(STUDY, measure=named)
-    run_study(study, range(1), file, n_jobs=1, plain=plain)
-    name = "plain" if plain else arithmetic("cpu").name
+    study = replace(STUDY, measure=named, plain=always)
+    run_study(study, range(1), file, n_jobs=1, plain=asked)
+    name = "plain" if asked or always else arithmetic("cpu").name
     made = json.loads(file.with_suffix(".json").read_text())
     assert made["environment"]["arithmetic"] == name
     assert set(pd.read_csv(file).train_loss) == {float(name == "fused")}
 
 
-def test_a_worker_of_another_environment_does_no_run(tmp_path, monkeypatch):
-    settings = STUDY.settings("cpu", "fashion-mnist", plain=True)
-    monkeypatch.setattr(runner, "environment", lambda: {"torch": "0.1"})
-    with pytest.raises(RuntimeError, match=r"a worker has .*0\.1"):
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("environment", {"torch": "0.1"}),
+        ("arithmetic", Arithmetic("0.1", "a test wants it")),
+    ],
+)
+def test_a_worker_of_another_environment_does_no_run(name, here, monkeypatch):
+    settings = STUDY.settings("cpu", "fashion-mnist", plain=False)
+    monkeypatch.setattr(runner, name, lambda *arguments: here)
+    with pytest.raises(RuntimeError, match=r"a worker has .*'0\.1'"):
         runner.measure_run(STUDY, runner.Key("post", 0), settings, None)
 
 

@@ -133,11 +133,8 @@ def do_study(
         try:
             if client and "file" in args:
                 client.upload_file(str(args.file))  # Its workers import it
-            where = args.device, args.data_dir, args.jobs or -1
-            run_study(
-                *(study, args.seeds, args.out),
-                *(*where, args.data, args.plain),
-            )
+            where = args.device, args.data_dir, args.jobs or -1, args.data
+            run_study(study, args.seeds, args.out, *where, args.plain)
         except StudyFileError as error:
             parser.error(f"argument --out: {error}")
         except failures as error:
