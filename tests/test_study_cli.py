@@ -163,7 +163,7 @@ def test_what_is_missing_is_named(option, calls, capsys):
         (None, "there is no file 'my_study.py'"),
         ("1 / 0", "my_study.py: ZeroDivisionError('division by zero')"),
         ("x = 1", "has no attribute 'STUDY'"),
-        ("STUDY = 1", "the STUDY of my_study.py is not a Study"),
+        ("STUDY = 1", "my_study.py: TypeError('its STUDY is not a Study')"),
     ],
 )
 def test_a_file_that_defines_no_study_is_one_line(
@@ -175,8 +175,20 @@ def test_a_file_that_defines_no_study_is_one_line(
     assert study("my_study.py") == USAGE
     sys.modules.pop("my_study", None)
     line = the_error_line(capsys, "study")
-    assert "argument FILE: " in line
+    assert "argument FILE.py: " in line
     assert said in line
+    assert calls == []
+
+
+def test_a_file_with_the_name_of_another_module_is_one_line(
+    calls, empty_folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (empty_folder / "statistics.py").write_text(TINY)
+    assert study("statistics.py") == USAGE
+    assert "statistics.py has the same name" in the_error_line(
+        capsys, "study"
+    )
     assert calls == []
 
 
@@ -302,4 +314,4 @@ def test_the_help_of_a_command_has_its_options(command, capsys):
         *("--cluster ADDRESS", "--device DEVICE", "--data-dir FOLDER"),
     ):
         assert f" {option} " in text
-    assert command != "study" or " FILE " in text
+    assert command != "study" or " FILE.py " in text
