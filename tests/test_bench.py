@@ -434,8 +434,9 @@ def test_forward_and_backward_are_the_largest_part_of_the_plain_way(
 
 
 def test_what_the_chapter_says_of_the_ladder(ten_epochs):
-    """In each round: less time by the first change and by the last."""
+    """The first change and the last gain more than chance, others may not."""
     gains = report.gains(ten_epochs)
     assert list(gains) == list(LADDER)[1:]
-    for way in ("data in memory", DEFAULT):
-        assert (gains[way] > 1).all(), way
+    chance = gains.pop("default, again").max()
+    for way, rounds in gains.items():
+        assert (rounds > chance).all() == (way in ("data in memory", DEFAULT))
