@@ -281,8 +281,8 @@ CLAIMS = {
         f"And not {100 - PAPER_ERROR:.0f} %. That is for digits",
         f"classifier reaches about {SOFTMAX}, more than the post's "
         f"{TEST_ACC}.",
-        f"log says {FIRST.printed_speed:,} examples a second in the first "
-        f"epoch and {LAST.printed_speed:,} in the last.",
+        f"log says {post.PRINTED_SPEEDS[0]:,} examples a second in the first "
+        f"epoch and {post.PRINTED_SPEEDS[-1]:,} in the last.",
         rf"\frac{{{TEX_EXAMPLES} \cdot {EPOCHS}}}{{\text{{seconds so far}}}}",
         f"by a factor of ${EPOCHS} / (k + 1)$",
         f"The post's {TEST_ACC} is one draw from a wide spread",
@@ -360,8 +360,8 @@ CLAIMS = {
         f"By {0.9 * 2:.1f} per cent of its time",
     ],
     "book/errata.md": [
-        f"prints {FIRST.printed_speed:,} examples/sec in its first epoch and "
-        f"{LAST.printed_speed:,} in its last.",
+        f"prints {post.PRINTED_SPEEDS[0]:,} examples/sec in its first epoch and "
+        f"{post.PRINTED_SPEEDS[-1]:,} in its last.",
         f"by a factor of ${EPOCHS} / (k + 1)$",
         f"a flat speed: about {FLAT_SPEED} examples/sec after a first epoch "
         f"that carries some {START_UP} s of start-up",
