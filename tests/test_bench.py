@@ -11,6 +11,7 @@ import pytest
 import torch
 from command_line import USAGE, run
 from conftest import STUDIES
+from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 
 from lenet_d2l import d2l, lenet, minibatches, training
@@ -46,6 +47,13 @@ def files():
 @pytest.fixture(scope="module")
 def small(files):
     return minibatches(measure.shortened(files, 1000, 170), 64)
+
+
+@pytest.fixture(autouse=True)
+def no_shell():
+    """Without the shell of ``as_in_a_notebook``, other tests are scripts."""
+    yield
+    InteractiveShell.clear_instance()
 
 
 def ignore(*args, **kwargs):
@@ -265,7 +273,8 @@ def test_the_digest_is_of_code_and_not_of_its_words(tmp_path):
         '"""B."""\nx = 1  # One',
         '"""A."""\nx = 2',
     ):
-        (tmp_path / "net.py").write_text(f"def f():\n    pass\n\n\n{text}\n")
+        body = text.replace("\n", "\n    ")
+        (tmp_path / "net.py").write_text(f"def f():\n    {body}\n")
         (tmp_path / "data.py").write_text(text)
         digests.append(digest(tmp_path))
     assert digests[0] == digests[1] != digests[2]

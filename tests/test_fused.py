@@ -160,7 +160,7 @@ def unused(monkeypatch):
         lambda net: net.to("meta"),
         lambda net: net.__setitem__(3, nn.MaxPool2d(2, 2)),
         lambda net: net.__setitem__(4, nn.Conv2d(6, 16, 5, bias=False)),
-        lambda net: net.__setitem__(slice(4, 8), nn.Conv2d(6, 1, 3)),
+        lambda net: net.__delitem__(slice(7, None)),
         lambda net: setattr(net[1], "padding_mode", "circular"),
         lambda net: setattr(net[2], "forward", torch.relu),
         lambda net: net[1].register_forward_hook(lambda *args: args[2] + 1),

@@ -115,7 +115,7 @@ def test_a_terminal_without_blocks(example):
 
 WRONG = {
     "none.png": r"there is no file .*none\.png",
-    "folder": r"folder: Is a directory",
+    "folder": r"there is no file '.*folder'",
     "text.png": r"text\.png is no picture",
     "cut.png": r"cut\.png is damaged: .*truncated",
     "white.png": r"white\.png is empty",

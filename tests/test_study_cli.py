@@ -131,7 +131,7 @@ def test_seeds_that_are_no_range_are_one_line(value, calls, capsys):
         ("--jobs", "-1", "a whole number of at least 1, not '-1'"),
         ("--jobs", "two", "a whole number of at least 1, not 'two'"),
         ("--device", "cuda:77", "'cuda:77' is missing; this machine has cpu"),
-        ("--device", "nonsense", "must be cpu, cuda, mps or xpu"),
+        ("--device", "nonsense", "must be cpu, cuda, mps, xpu"),
         ("--cluster", "nonsense", "nonsense"),
         ("--cluster", "foo://x", "foo://x"),
     ],
