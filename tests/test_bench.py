@@ -50,8 +50,9 @@ def small(files):
 
 
 @pytest.fixture(autouse=True)
-def no_shell():
-    """Without the shell of ``as_in_a_notebook``, other tests are scripts."""
+def leaves_no_shell_and_multiplies_little(monkeypatch):
+    """Other tests are scripts, without ``as_in_a_notebook``'s shell."""
+    monkeypatch.setattr(measure, "SIDE", 64)
     yield
     InteractiveShell.clear_instance()
 
