@@ -38,7 +38,7 @@ def by_index(files: Files, batch_size: int) -> Loaders:
 
 
 def tested_at_once(files: Files, batch_size: int) -> Loaders:
-    """Return test minibatches of 2,000 images; those of training as ever."""
+    """Return the usual minibatches to train, and 2,000 images a test."""
     return minibatches(files, batch_size)[0], minibatches(files, 2000)[1]
 
 

@@ -106,7 +106,7 @@ def split(bench: pd.DataFrame) -> pd.DataFrame:
 def reached(bench: pd.DataFrame, cores: int) -> dict[str, pd.Series]:
     """Return what the book has goals for, round by round.
 
-    Seeds an hour are those of a study, which draws nothing.
+    A study draws nothing, so drawing is left out of its seeds an hour.
     """
     result = {
         f"{what}, {way}, times stock": times_stock(bench, column)[way]
