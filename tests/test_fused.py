@@ -153,6 +153,24 @@ def unused(monkeypatch):
     monkeypatch.setattr(fused, "Features", None)
 
 
+def test_global_hooks_see_every_layer(pair, unused):
+    seen = []
+    hook = nn.modules.module.register_module_forward_hook(
+        lambda layer, inputs, output: seen.append(layer)
+    )
+    try:
+        pair[1](torch.rand(2, 1, 28, 28))
+    finally:
+        hook.remove()
+    assert seen == [*pair[1], pair[1]]
+
+
+@pytest.mark.parametrize("other", [torch.float64, "meta"])
+def test_a_batch_of_another_type_or_device_is_refused(pair, other, unused):
+    with pytest.raises(RuntimeError):
+        pair[1](torch.rand(2, 1, 28, 28).to(other))
+
+
 @pytest.mark.parametrize(
     "change",
     [

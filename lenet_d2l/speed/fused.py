@@ -185,6 +185,7 @@ def can_fuse(layers: Sequence[nn.Module], X: Tensor) -> bool:
         and not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
         and not torch.is_autocast_enabled("cpu")
+        and not nn.modules.module._has_any_global_hook()
         and not (X.requires_grad and torch.is_grad_enabled())
         and X.shape[1:] == (1, 28, 28)
         and X.dtype == torch.float32
@@ -202,7 +203,7 @@ class FusedLeNet(nn.Sequential):
     changed, a hook on it), they compute one by one as ever.
 
     Raises:
-        ValueError: ``net`` is not ``lenet()``.
+        ValueError: ``net`` does not begin as ``lenet()`` does.
         RuntimeError: ``fused.c`` cannot be used here.
     """
 
