@@ -186,7 +186,7 @@ CLAIMS = {
         f"{MEANS['lenet5']} |",
         f"d2l's own code | {SECONDS[STOCK]} | 1 |",
         f"by PyTorch alone | {SECONDS[PLAIN]} | {TIMES[PLAIN]} |",
-        f"C (the default) | {SECONDS[DEFAULT]} | {TIMES[DEFAULT]} |",
+        f"(the commands' default) | {SECONDS[DEFAULT]} | {TIMES[DEFAULT]} |",
         f"of {len(WHOLE[STOCK])} rounds on an {MACHINE}",
     ],
     "book/01_lenet.ipynb": [
