@@ -18,7 +18,6 @@ import re
 import sys
 from importlib import import_module
 from importlib.metadata import version
-from operator import attrgetter
 from pathlib import Path
 
 import nbformat
@@ -36,8 +35,9 @@ from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book/studies"))
-J, PLAIN_SGD = attrgetter("J", "PLAIN_SGD")(import_module("lenet5"))
-TIMED = import_module("seconds").TIMED
+LENET5_STUDY, SECONDS_STUDY = map(import_module, ("lenet5", "seconds"))
+J, PLAIN_SGD = LENET5_STUDY.J, LENET5_STUDY.PLAIN_SGD
+TIMED = SECONDS_STUDY.TIMED
 PAGES = {
     path.relative_to(ROOT).as_posix(): path
     for path in [

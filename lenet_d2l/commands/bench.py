@@ -27,8 +27,9 @@ def add_arguments(parser: Parser) -> None:
     )
     add_device(parser)
     add_data_dir(parser)
-    parser.set_defaults(data="fashion-mnist", plain=False)
-    parser.set_defaults(jobs=1, cluster=None)
+    parser.set_defaults(
+        data="fashion-mnist", plain=False, jobs=1, cluster=None
+    )
 
 
 def run(parser: Parser, args: argparse.Namespace) -> int:

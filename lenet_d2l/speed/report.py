@@ -93,8 +93,9 @@ def split(bench: pd.DataFrame) -> pd.DataFrame:
     ways = by_way(bench)
     phases = list(PHASES)
     medians = {
-        way: ways[way][phases].median() / NUM_EPOCHS
-        for way in times_stock(bench, "seconds")
+        way: rounds[phases].median() / NUM_EPOCHS
+        for way, rounds in ways.items()
+        if way not in ON_EACH_CORE
     }
     each = pd.Series(multiply_adds())
     each["evaluation"] = each["forward"] / 6
@@ -109,13 +110,13 @@ def reached(bench: pd.DataFrame, cores: int) -> dict[str, pd.Series]:
     A study draws nothing, so drawing is left out of its seeds an hour.
     """
     result = {
-        f"{what}, {way}, times stock": times_stock(bench, column)[way]
+        f"{what}, {way}, times stock": times
         for what, column in (
             ("training", "seconds"),
             ("evaluation", "evaluation"),
         )
-        for way in (PLAIN, DEFAULT, AVX2)
-        if way in by_way(bench)
+        for way, times in times_stock(bench, column).items()
+        if way in (PLAIN, DEFAULT, AVX2)
     }
     for way, rounds in by_way(bench).items():
         if way in ON_EACH_CORE:
