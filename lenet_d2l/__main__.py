@@ -5,8 +5,10 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from ._files import reason
 from .commands import bench, predict, seeds, study, train
 from .commands.arguments import Parser
+from .commands.shell import STOPPED, stopped_once, streams
 
 COMMANDS = {
     module.__name__.rpartition(".")[2]: module
@@ -33,7 +35,7 @@ def parser(prog: str) -> Parser:
             name, help=module.HELP, description=module.DESCRIPTION
         )
         module.add_arguments(command)
-        command.set_defaults(run=partial(module.run, command))
+        command.set_defaults(parser=command, run=partial(module.run, command))
     return result
 
 
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line, training if it names no command.
 
     Returns the exit code: 0, 1 if a run failed, 2 if the command line is
-    wrong, 130 if Ctrl-C ended it.
+    wrong, 130 if Ctrl-C, or another signal to stop, ended it.
     """
     if arguments is None:
         arguments = sys.argv[1:]
@@ -52,11 +54,23 @@ def main(arguments: list[str] | None = None) -> int:
         and arguments[0] not in ("-h", "--help", "--version")
     ):
         arguments = ["train", *arguments]
-    args = whole.parse_args(arguments)
-    try:
-        return args.run(args)
-    except KeyboardInterrupt:
-        return 130
+    with streams() as (out, _), stopped_once():
+        args, unknown = whole.parse_known_args(arguments)
+        if unknown:
+            args.parser.error(f"unknown: {' '.join(unknown)}")
+        try:
+            code = args.run(args)
+        except KeyboardInterrupt:
+            code = STOPPED
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            said = f"{args.parser.prog}: stopped: {where}{reason(error)}"
+            print(said, file=sys.stderr)
+            code = 1
+    if out.error and not isinstance(out.error, BrokenPipeError):
+        print(f"{whole.prog}: stdout: {reason(out.error)}", file=sys.stderr)
+        code = code or 1
+    return code
 
 
 if __name__ == "__main__":

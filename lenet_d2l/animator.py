@@ -17,7 +17,6 @@ from matplotlib.backends import BackendFilter, backend_registry
 
 from ._d2l import d2l
 
-Point = tuple[float, float]
 STILL, MOVING = (".png", ".svg", ".pdf"), (".gif", ".webp")
 
 
@@ -35,7 +34,8 @@ class Animator(d2l.Animator):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.fig.set_layout_engine("constrained")  # Else labels are cut off
-        self.frames: list[list] = []  # Points by curve, one frame per `add`
+        self.curves: list[list] = []  # Points, each [x, y]
+        self.frames: list[list[int]] = []  # Points of each curve by `add`
         self.window = self.fig.canvas.required_interactive_framework
         self.handle = None
         if hasattr(get_ipython(), "kernel"):
@@ -49,28 +49,28 @@ class Animator(d2l.Animator):
         """Add one point to each curve (or ``None``) and draw them all."""
         ys = y if hasattr(y, "__len__") else [y]
         xs = x if hasattr(x, "__len__") else [x] * len(ys)
-        curves = self.frames[-1] if self.frames else [()] * len(ys)
-        self.frames.append(
-            [
-                curve if None in point else (*curve, point)
-                for curve, point in zip(curves, zip(xs, ys), strict=True)
-            ]
-        )
+        if not self.curves:
+            self.curves = [[] for _ in ys]
+        # A list, so that a wrong length is found before a point is added
+        for curve, *point in list(zip(self.curves, xs, ys, strict=True)):
+            if None not in point:
+                curve.append(point)
+        self.frames.append([len(curve) for curve in self.curves])
         self.draw(self.frames[-1])
         if self.handle:
             self.handle.update(self.fig)
-        elif self.window:
+        elif self.window and plt.fignum_exists(self.fig.number):  # Not closed
             self.fig.canvas.draw_idle()
             self.fig.canvas.flush_events()
         # The first drawing has found room for all labels; to look for it
         # again would take a third of every drawing
         self.fig.set_layout_engine("none")
 
-    def draw(self, curves: Sequence[Sequence[Point]]) -> None:
-        """Draw ``curves``, each a sequence of points (x, y)."""
+    def draw(self, frame: Sequence[int]) -> None:
+        """Draw the curves with as many points each as ``frame`` says."""
         self.axes[0].cla()
-        for points, fmt in zip(curves, cycle(self.fmts)):
-            x, y = zip(*points) if points else ((), ())
+        for curve, length, fmt in zip(self.curves, frame, cycle(self.fmts)):
+            x, y = zip(*curve[:length]) if length else ((), ())
             self.axes[0].plot(x, y, fmt)
         self.config_axes()
 
@@ -123,7 +123,7 @@ class Animator(d2l.Animator):
         writer.setup(self.fig, file)
         # Cut to their contents, the frames would differ in size
         with plt.rc_context({"savefig.bbox": None}):
-            for curves in self.frames:
-                self.draw(curves)
+            for frame in self.frames:
+                self.draw(frame)
                 writer.grab_frame()
         writer.finish()

@@ -104,25 +104,17 @@ def train_and_test(
 ) -> EpochRecord:
     """Train ``net`` for one epoch, then test it; return the record.
 
-    The epoch happens whole or not at all: if anything stops it, such as
-    Ctrl-C, ``net`` gets back the weights that it had before.
-
     Raises:
         FloatingPointError, ValueError: as ``train_epoch`` does.
     """
-    before = deepcopy(net.state_dict())
-    try:
-        start = time.perf_counter()
-        train_loss, train_acc, examples = train_epoch(
-            net, train_iter, loss, optimizer, device
-        )
-        synchronize(device)
-        trained = time.perf_counter()
-        test_acc = evaluate_accuracy_gpu(net, test_iter, device)
-        tested = time.perf_counter()
-    except BaseException:
-        net.load_state_dict(before)
-        raise
+    start = time.perf_counter()
+    train_loss, train_acc, examples = train_epoch(
+        net, train_iter, loss, optimizer, device
+    )
+    synchronize(device)
+    trained = time.perf_counter()
+    test_acc = evaluate_accuracy_gpu(net, test_iter, device)
+    tested = time.perf_counter()
     return EpochRecord(
         epoch,
         train_loss,
@@ -157,13 +149,16 @@ def train_ch6(
     lr: float,
     device: torch.device | str,
     animator: Animator | None = None,
+    records: list[EpochRecord] | None = None,
 ) -> list[EpochRecord]:
     """Train ``net`` by SGD from fresh weights; return a record per epoch.
 
     The post's recipe: Xavier's weights, plain SGD with learning rate ``lr``,
     cross entropy. Each epoch prints its record and adds it to the curves of
     ``animator``, or else to curves that are made and shown here. Ctrl-C ends
-    the training with the last finished epoch, its records and its weights.
+    the training with the last finished epoch. Whatever ends it, the net has
+    the weights of that epoch, and ``records``, if a list is given, has its
+    record and those before.
 
     Raises:
         ValueError: ``num_epochs`` is below 1, or ``lr`` negative.
@@ -178,9 +173,12 @@ def train_ch6(
     net.to(device)
     print("training on", device)
     curves = animator or training_curves(num_epochs)
-    records: list[EpochRecord] = []
+    records = [] if records is None else records
+    finished, weights = -1, net.state_dict()
     try:
         for epoch in range(num_epochs):
+            # In one step, as Ctrl-C may come at any moment
+            finished, weights = len(records), deepcopy(net.state_dict())
             record = train_and_test(
                 epoch, net, train_iter, test_iter, loss, optimizer, device
             )
@@ -196,6 +194,9 @@ def train_ch6(
             f"epoch {epoch}, {error}; lr {lr} is probably too high: try a "
             f"smaller one"
         ) from error
+    finally:
+        if len(records) == finished:  # The last epoch has no record
+            net.load_state_dict(weights)
     if animator is None:
         curves.show()
     return records

@@ -39,7 +39,7 @@ def seconds_an_epoch(
     for comparing nets, of which few can be fused, so the study is always
     plain. Seeds are repeats: each goes through all recipes, so that a slower
     minute of the machine slows all of them. Nothing else should run
-    meanwhile (``--jobs 1``).
+    meanwhile.
     """
     net, optimizer = recipe.start(seed, device, arithmetic)
     batches = iter(train_iter)
@@ -56,4 +56,6 @@ def seconds_an_epoch(
     return [SecondsRow(a_step * len(train_iter))]
 
 
-STUDY = Study(DEPARTURES, seconds_an_epoch, SecondsRow, 1, ".3f", plain=True)
+STUDY = Study(
+    *(DEPARTURES, seconds_an_epoch, SecondsRow, 1, ".3f"), plain=True, jobs=1
+)

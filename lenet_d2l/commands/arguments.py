@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import datasets
+from .._files import reason
 
 MOST_SEEDS = 1_000_000
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
@@ -68,33 +69,51 @@ def seed_range(text: str) -> range:
             if high - low > MOST_SEEDS:
                 raise refused(text, f"at most {MOST_SEEDS:,} seeds")
             return range(low, high)
-    wanted = "two whole numbers, such as 0:100 for the seeds 0 to 99"
+    wanted = "FIRST:END, such as 0:100 for the seeds 0 to 99"
     raise refused(text, wanted)
+
+
+def path(text: str) -> Path:
+    """Convert to a path that the system can look for."""
+    if not text:  # Not the working folder, as Path would have it
+        raise refused(text, "a name")
+    try:
+        with suppress(FileNotFoundError):
+            Path(text).stat()
+    except OSError as error:  # Too long a name, for instance
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: {reason(error)}"
+        ) from error
+    return Path(text)
 
 
 def existing_file(text: str) -> Path:
     """Convert to the path of a file that exists."""
-    with suppress(OSError):  # Of a name of 300 letters, for instance
-        if Path(text).is_file():
-            return Path(text)
-    raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    file = path(text)
+    if file.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder")
+    if not file.exists():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    if not file.is_file():  # A pipe would have to be waited for
+        raise argparse.ArgumentTypeError(f"{text!r} is not a file")
+    return file
 
 
-def file_ending(suffix: str) -> Callable[[str], Path]:
-    """Return a converter to a path that can be written, for argparse."""
+def new_file(suffix: str) -> Callable[[str], Path]:
+    """Return a converter to the path of a file to write, for argparse."""
 
     def convert(text: str) -> Path:
-        file = Path(text)
+        file = path(text)
+        wrong = None
         if file.suffix != suffix:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} does not end in {suffix}"
-            )
-        with suppress(OSError):
-            if file.parent.is_dir():
-                return file
-        raise argparse.ArgumentTypeError(
-            f"there is no folder {str(file.parent)!r}"
-        )
+            wrong = f"{text!r} does not end in {suffix}"
+        elif not file.parent.is_dir():
+            wrong = f"there is no folder {str(file.parent)!r}"
+        elif file.exists() and not file.is_file():
+            wrong = f"{text!r} is not a file"
+        if wrong:
+            raise argparse.ArgumentTypeError(wrong)
+        return file
 
     return convert
 
@@ -128,7 +147,7 @@ def add_data_dir(parser: Parser) -> None:
     """Let ``parser`` take --data-dir."""
     parser.add_argument(
         "--data-dir",
-        type=Path,
+        type=path,
         metavar="FOLDER",
         help="where the four files of the data are (default: found, or "
         "fetched once and cached)",
@@ -172,4 +191,16 @@ def read_data(parser: Parser, read: Callable, *arguments: Any) -> Any:
     except FileNotFoundError as error:
         parser.exit(1, f"{error}\n")
     except OSError as error:
-        parser.error(f"argument --data-dir: {error}")
+        parser.error(f"argument --data-dir: {reason(error)}")
+
+
+def read_weights(parser: Parser, net: Any, file: Path) -> None:
+    """Put the weights of ``file`` into ``net``, or end the command."""
+    from ..results.runs import load_weights
+
+    try:
+        load_weights(net, file)
+    except OSError as error:
+        parser.error(f"argument --weights: {file}: {reason(error)}")
+    except ValueError as error:
+        parser.error(f"argument --weights: {error}")

@@ -28,7 +28,7 @@ def add_arguments(parser: Parser) -> None:
     add_device(parser)
     add_data_dir(parser)
     parser.set_defaults(
-        data="fashion-mnist", plain=False, jobs=1, cluster=None
+        data="fashion-mnist", plain=False, jobs=None, cluster=None
     )
 
 

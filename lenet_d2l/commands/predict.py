@@ -5,7 +5,14 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from .arguments import Parser, add_device, check_device, existing_file
+from .._files import reason
+from .arguments import (
+    Parser,
+    add_device,
+    check_device,
+    existing_file,
+    read_weights,
+)
 
 BLOCKS, ASCII = " ░▒▓█", " .:-=+*#%@"  # From black to white
 
@@ -22,8 +29,8 @@ def add_arguments(parser: Parser) -> None:
         "image",
         type=existing_file,
         metavar="IMAGE",
-        help="a picture of one item on a plain background, in any format "
-        "that Pillow reads",
+        help="a picture of one item on a plain background: PNG, JPEG, WebP, "
+        "GIF, BMP, TIFF",
     )
     parser.add_argument(
         "--weights",
@@ -57,18 +64,15 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
     from ..datasets.fashion_mnist import CLASSES
     from ..datasets.pictures import read_picture
     from ..net import lenet
-    from ..results.runs import PUBLISHED, WEIGHTS, load_weights
+    from ..results.runs import PUBLISHED, WEIGHTS
 
     check_device(parser, args.device)
     net = lenet()
-    try:
-        load_weights(net, args.weights or PUBLISHED / WEIGHTS)
-    except (OSError, ValueError) as error:
-        parser.error(f"argument --weights: {error}")
+    read_weights(parser, net, args.weights or PUBLISHED / WEIGHTS)
     try:
         X = read_picture(args.image)
     except OSError as error:
-        parser.error(f"argument IMAGE: {args.image}: {error.strerror}")
+        parser.error(f"argument IMAGE: {args.image}: {reason(error)}")
     except ValueError as error:
         parser.error(f"argument IMAGE: {error}")
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._files import reason
 from .arguments import (
     Parser,
     add_data,
@@ -15,7 +16,7 @@ from .arguments import (
     add_plain,
     check_device,
     existing_file,
-    file_ending,
+    new_file,
     read_data,
     seed_range,
     whole_number,
@@ -78,7 +79,7 @@ def add_out(parser: Parser) -> None:
     """Let ``parser`` take --out."""
     parser.add_argument(
         "--out",
-        type=file_ending(".csv"),
+        type=new_file(".csv"),
         required=True,
         metavar="FILE",
         help="the CSV; a JSON beside it keeps versions, device and settings",
@@ -87,7 +88,7 @@ def add_out(parser: Parser) -> None:
 
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Do the study that a Python file defines; return the exit code."""
-    return do_study(parser, args, lambda: load(parser, args.file))
+    return do_study(parser, args, lambda: load(parser, args.file), args.file)
 
 
 def load(parser: Parser, file: Path) -> "Study":
@@ -97,20 +98,28 @@ def load(parser: Parser, file: Path) -> "Study":
     # By a name that the processes of the study can import, too
     sys.path.insert(0, str(file.parent.resolve()))
     try:
+        if file.suffix != ".py":
+            raise ImportError("it does not end in .py")
         module = import_module(file.stem)
         if Path(str(module.__file__)) != file.resolve():
             raise ImportError(f"{module.__file__} has the same name")
-        if not isinstance(module.STUDY, Study):
-            raise TypeError("its STUDY is not a Study")
+        if not isinstance(getattr(module, "STUDY", None), Study):
+            raise ImportError("it defines no Study named STUDY")
     except Exception as error:  # It may do anything
         parser.error(f"argument FILE.py: {file}: {error!r}")
     return module.STUDY
 
 
 def do_study(
-    parser: Parser, args: argparse.Namespace, load: Callable[[], "Study"]
+    parser: Parser,
+    args: argparse.Namespace,
+    load: Callable[[], "Study"],
+    file: Path | None = None,
 ) -> int:
-    """Do the study that ``load`` brings; return the exit code."""
+    """Do the study that ``load`` brings; return the exit code.
+
+    The workers of a cluster are given ``file`` to import.
+    """
     from joblib import parallel_config
 
     from ..data import READERS
@@ -124,22 +133,21 @@ def do_study(
     print(arithmetic(args.device, args.plain or study.plain))
     with ExitStack() as stack:
         failures: tuple = (ImportError, OSError, RuntimeError)
-        client = None
         if args.cluster is not None:
             client, killed = connect(parser, args.cluster)
             stack.enter_context(client)
             stack.enter_context(parallel_config("dask"))
             failures += (killed,)
+            if file:
+                client.upload_file(str(file))
         try:
-            if client and "file" in args:
-                client.upload_file(str(args.file))  # Its workers import it
             where = args.device, args.data_dir, args.jobs or -1, args.data
             run_study(study, args.seeds, args.out, *where, args.plain)
         except StudyFileError as error:
             parser.error(f"argument --out: {error}")
         except failures as error:
-            said = " ".join(str(error).split())
-            print(f"{parser.prog}: stopped: {said}", file=sys.stderr)
+            said = f"{parser.prog}: stopped: {reason(error)}"
+            print(said, file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here")

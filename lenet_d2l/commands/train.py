@@ -2,14 +2,14 @@
 
 import argparse
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from .._atomic import replacing
+from .._files import alone, reason, replacing, spare_folder
 from .arguments import (
     Parser,
     add_data,
@@ -18,9 +18,12 @@ from .arguments import (
     check_device,
     existing_file,
     learning_rate,
+    path,
     read_data,
+    read_weights,
     whole_number,
 )
+from .shell import STOPPED
 
 HELP = "train the net, print the post's log, keep the run"
 DESCRIPTION = (
@@ -65,7 +68,7 @@ def add_arguments(parser: Parser) -> None:
     add_plain(parser)
     add(
         "--out",
-        type=Path,
+        type=path,
         metavar="FOLDER",
         help="where to write records.json, weights.safetensors and "
         "curves.png (default: a new folder, lenet-run-DATE-TIME)",
@@ -93,28 +96,6 @@ class WithProgress:
         )
 
 
-def prepare(folder: Path) -> None:
-    """Make ``folder``; check that it can be written and holds no run.
-
-    Raises:
-        ValueError: it cannot be written, or holds a run already.
-    """
-    try:
-        if (folder / "records.json").exists():
-            raise ValueError(
-                f"{folder} holds a run already; name another folder, or "
-                f"move it"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f"{folder} cannot be written ({error.strerror}); name another "
-            f"folder"
-        ) from error
-
-
 def new_folder() -> Path:
     """Make a folder, named after this second, that no other run has."""
     name = time.strftime("lenet-run-%Y%m%d-%H%M%S")
@@ -126,24 +107,48 @@ def new_folder() -> Path:
     return folder
 
 
+def quietly(do: Callable[[], Any]) -> None:
+    """Do it if it can be done."""
+    with suppress(OSError):
+        do()
+
+
+def prepare(out: Path, new: bool, stack: ExitStack) -> None:
+    """Make the folder ``out`` ready for a run, and lock it in ``stack``.
+
+    At the end of ``stack`` it is removed if it is ``new`` and empty.
+
+    Raises:
+        OSError: it cannot be written, or holds a run already.
+    """
+    if out.exists() and not out.is_dir():
+        raise OSError("it is not a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    if new:
+        stack.callback(quietly, out.rmdir)
+    records = out / "records.json"
+    stack.enter_context(alone(records))
+    # Once there are records, they say that the folder is taken
+    stack.callback(quietly, out.joinpath(".records.json.lock").unlink)
+    if records.exists():
+        raise OSError("it holds a run already")
+
+
 def run(parser: Parser, args: argparse.Namespace) -> int:
     """Train, or test given weights; return the exit code."""
     if args.weights:
         return test(parser, args)
-    try:
-        there = args.out is not None and args.out.exists()
-        out = args.out or new_folder()
-        prepare(out)
-    except (OSError, ValueError) as error:
-        parser.error(f"argument --out: {error}")
-    finished = 0
-    try:
-        finished = train(parser, args, out)
-    finally:
-        if not finished and not there:
-            with suppress(OSError):  # Something else has been put into it
-                out.rmdir()
-    return 0 if finished == args.num_epochs else 130
+    with ExitStack() as stack:
+        try:
+            new = args.out is None or not args.out.exists()
+            out = args.out or new_folder()
+            prepare(out, new, stack)
+        except OSError as error:
+            parser.error(
+                f"argument --out: {args.out or Path.cwd()} cannot be "
+                f"written: {reason(error)}; name another folder"
+            )
+        return train(parser, args, out)
 
 
 def start(parser: Parser, args: argparse.Namespace) -> tuple:
@@ -152,7 +157,6 @@ def start(parser: Parser, args: argparse.Namespace) -> tuple:
 
     from .. import d2l, lenet
     from ..data import READERS, minibatches
-    from ..results.runs import load_weights
     from ..speed.fused import arithmetic, with_arithmetic
     from ..speed.memory import keep_freed_memory
 
@@ -161,10 +165,7 @@ def start(parser: Parser, args: argparse.Namespace) -> tuple:
     torch.manual_seed(args.seed)
     net = lenet()
     if args.weights:
-        try:
-            load_weights(net, args.weights)
-        except (OSError, ValueError) as error:
-            parser.error(f"argument --weights: {error}")
+        read_weights(parser, net, args.weights)
     files = read_data(parser, READERS[args.data], args.data_dir)
     loaders = minibatches(files, args.batch_size)
     keep_freed_memory()
@@ -183,16 +184,40 @@ def test(parser: Parser, args: argparse.Namespace) -> int:
     return 0
 
 
+def keep(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Have ``write`` write to ``folder``, else elsewhere; return where."""
+    try:
+        write(folder)
+        return folder
+    except OSError as error:
+        spare = spare_folder()
+        print(f"{folder}: {reason(error)}; using {spare}", file=sys.stderr)
+        write(spare)
+        return spare
+
+
 def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
-    """Train and write the run to ``out``; return the finished epochs."""
+    """Train, and keep what was finished; return the exit code."""
     from .. import train_ch6
     from ..results.runs import save_run
-    from ..training import training_curves
+    from ..training import EpochRecord, training_curves
 
     net, train_iter, test_iter, arithmetic = start(parser, args)
     curves = training_curves(args.num_epochs, figsize=(6, 4))
+    records: list[EpochRecord] = []
+    names = "seed", "lr", "batch_size", "num_epochs", "data"
+    settings = {name: vars(args)[name] for name in names}
+
+    def save(folder: Path) -> None:
+        save_run(folder, net, records, **settings, arithmetic=arithmetic)
+
+    def draw(folder: Path) -> None:
+        with replacing(folder / "curves.png") as file:
+            curves.save(file)
+
+    code = 0
     try:
-        records = train_ch6(
+        train_ch6(
             net,
             WithProgress(train_iter),
             test_iter,
@@ -200,22 +225,17 @@ def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
             args.lr,
             args.device,
             curves,
-        )
-    except FloatingPointError as error:
-        print(f"{parser.prog}: stopped: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    if records:
-        save_run(
-            out,
-            net,
             records,
-            seed=args.seed,
-            lr=args.lr,
-            batch_size=args.batch_size,
-            data=args.data,
-            arithmetic=arithmetic,
         )
-        with replacing(out / "curves.png") as file:
-            curves.save(file)
-        print(f"records, weights and curves are in {out}")
-    return len(records)
+        if len(records) < args.num_epochs:
+            code = STOPPED
+    except (ArithmeticError, MemoryError, OSError, RuntimeError) as error:
+        print(f"{parser.prog}: stopped: {reason(error)}", file=sys.stderr)
+        code = 1
+    finally:
+        if records:
+            kept = keep(out, save)
+            print(f"records, weights and curves are in {kept}")
+            if keep(kept, draw) != out:
+                code = code or 1
+    return code

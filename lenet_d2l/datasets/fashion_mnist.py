@@ -4,13 +4,16 @@ The sources are tried in order, and every one holds the same bytes. Source:
 Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017 (arXiv:1708.07747); MIT licence.
 """
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+from contextlib import suppress
 from pathlib import Path
 
-from .idx_files import Files, IdxFiles, digests
+from .idx_files import SILENCE, Files, IdxFiles, digests
 
 FASHION_MNIST = IdxFiles(
     "Fashion-MNIST",
@@ -71,14 +74,19 @@ def unpack_debian_package(scratch: Path) -> Path:
     """
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise FileNotFoundError("this system has no apt-get and dpkg-deb")
-    (scratch / "lists" / "partial").mkdir(parents=True)
-    (scratch / "archives" / "partial").mkdir(parents=True)
+    for folder in scratch / "lists/partial", scratch / "archives/partial":
+        folder.mkdir(parents=True)
+        if os.geteuid() == 0:  # As root, apt works as a user of its own
+            scratch.chmod(0o711)
+            with suppress(LookupError):
+                shutil.chown(folder, "_apt")
     settings = {
         "Dir::State::Lists": scratch / "lists",
         "Dir::Cache": scratch,
         "Acquire::Languages": "none",
         "Acquire::Retries": 1,
-        "APT::Sandbox::User": "",  # As root, apt may write to our folder
+        "Acquire::http::Timeout": SILENCE,
+        "Acquire::https::Timeout": SILENCE,
     }
     apt: list[str | Path] = ["apt-get", "-qq"]
     for name, value in settings.items():
@@ -89,25 +97,33 @@ def unpack_debian_package(scratch: Path) -> Path:
     package = next(scratch.glob("*.deb"), None)
     if package is None:
         raise FileNotFoundError(f"apt-get brought no {DEBIAN_PACKAGE}")
-    run(["dpkg-deb", "-x", package, scratch / "unpacked"], scratch)
-    return scratch / "unpacked" / DEBIAN_FOLDER.relative_to("/")
+    # Of whatever is in it, nothing but the four files reaches the disk
+    unpacked = io.BytesIO(
+        run(["dpkg-deb", "--fsys-tarfile", package], scratch)
+    )
+    with tarfile.open(fileobj=unpacked) as tar:
+        for member in tar:
+            name = member.name.rpartition("/")[2]
+            known = name.removesuffix(".gz") in FASHION_MNIST.sha256
+            if content := known and tar.extractfile(member):
+                (scratch / name).write_bytes(content.read())
+    return scratch
 
 
-def run(command: list[str | Path], folder: Path) -> None:
-    """Run ``command`` in ``folder``; hide what it prints.
+def run(command: list[str | Path], folder: Path) -> bytes:
+    """Run ``command`` in ``folder``; return what it writes to stdout.
 
     Raises:
-        RuntimeError: it failed; the message is the last line it wrote.
+        RuntimeError: it failed; the message is the first error that it
+            states, else the last line it wrote.
     """
     done = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",  # The system may have any encoding
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True
     )
     if done.returncode != 0:
-        lines = done.stdout.strip().splitlines()
-        raise RuntimeError(lines[-1] if lines else f"{command[0]} failed")
+        # The system may have any encoding
+        said = (done.stderr or done.stdout).decode(errors="replace")
+        lines = said.strip().splitlines() or [f"{command[0]} failed"]
+        errors = [line for line in lines if line.startswith("E: ")]
+        raise RuntimeError((errors or lines[-1:])[0])
+    return done.stdout

@@ -4,9 +4,12 @@ A file counts only if its SHA-256, decompressed, is the known one, so which
 source it came from cannot change a result.
 """
 
+import errno
 import gzip
 import hashlib
 import os
+import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -18,7 +21,7 @@ from pathlib import Path
 
 import platformdirs
 
-from .._atomic import replacing
+from .._files import replacing
 
 Files = dict[str, bytes]
 
@@ -38,6 +41,9 @@ def digests(*sha256: str) -> dict[str, str]:
 class DamagedFileError(ValueError):
     """A file exists, but is not the published one."""
 
+
+ROOM = 200 << 20  # Bytes that a fetch may fill before it is in the cache
+SILENCE = 20  # Seconds after which a server that says nothing is given up
 
 # After these, the next source is tried
 FAILURES = (DamagedFileError, OSError, RuntimeError, HTTPException)
@@ -76,9 +82,9 @@ class IdxFiles:
         """
         if data_dir is not None:
             named = Path(data_dir)
-            if not named.is_dir():
+            if not os.fspath(data_dir) or not named.is_dir():
                 raise NotADirectoryError(
-                    f"data_dir: {os.fspath(data_dir)!r} is not a folder"
+                    f"{os.fspath(data_dir)!r} is not a folder"
                 )
             sources = {"data_dir": lambda: self.read_folder(named)} | sources
         reasons = []
@@ -124,9 +130,15 @@ class IdxFiles:
         has the files. All four are verified before any reaches the cache,
         and each arrives there whole, even if the fetch is interrupted or
         several processes fetch at once.
+
+        Raises:
+            OSError: the scratch folder's disk is too full, for instance.
         """
         prefix = f"{self.title.lower()}-"
         with tempfile.TemporaryDirectory(prefix=prefix) as scratch:
+            if shutil.disk_usage(scratch).free < ROOM:
+                room = f"it needs {ROOM >> 20} MB in {tempfile.gettempdir()}"
+                raise OSError(errno.ENOSPC, room)
             files = self.read_folder(bring(Path(scratch)))
         try:
             self.cache_folder().mkdir(parents=True, exist_ok=True)
@@ -146,7 +158,13 @@ class IdxFiles:
 
         print(f"{self.title}: trying torchvision's mirrors", file=sys.stderr)
         dataset = getattr(torchvision.datasets, self.torchvision_name)
-        dataset(root=str(scratch), download=True)
+        # torchvision would wait for ever for a server that says nothing
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(SILENCE)
+        try:
+            dataset(root=str(scratch), download=True)
+        finally:
+            socket.setdefaulttimeout(before)
         return scratch
 
 

@@ -20,6 +20,8 @@ from PIL import (
 )
 from torch import Tensor
 
+# Those of pictures; Pillow also has some that are programs, such as EPS
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 SIDE = 28  # Pixels, of the data's images
 CLOSE = 0.05 * 255  # How far from the background still counts as background
 LIGHT = 128  # Grey from which on a background is light
@@ -31,7 +33,7 @@ SHARPEN = ImageFilter.Kernel(
 
 
 def open_picture(file: str | os.PathLike[str]) -> Image.Image:
-    """Open a picture of any format and mode; return it in RGB.
+    """Open a picture of one of ``FORMATS``, any mode; return it in RGB.
 
     Of an animation, the first frame. It is turned as its EXIF data say, and
     what is transparent becomes white. Where a pixel has more than 8 bits,
@@ -45,9 +47,12 @@ def open_picture(file: str | os.PathLike[str]) -> Image.Image:
     with Path(file).open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            picture = ImageOps.exif_transpose(Image.open(stream))
+            picture = Image.open(stream, formats=FORMATS)
+            picture = ImageOps.exif_transpose(picture)
             if picture.mode.startswith(("I", "F")):
                 grey = np.asarray(picture, dtype=np.float64)
+                if not np.isfinite(grey).all():
+                    raise ValueError("not all pixels are finite numbers")
                 scale = 255 / max(np.ptp(grey), 1e-9)
                 grey = (grey - grey.min()) * scale
                 picture = Image.fromarray(grey.round().astype(np.uint8))
@@ -58,7 +63,9 @@ def open_picture(file: str | os.PathLike[str]) -> Image.Image:
                 f"{file} has more than {most} pixels; make it smaller"
             ) from None
         except UnidentifiedImageError:
-            raise ValueError(f"{file} is no picture") from None
+            raise ValueError(
+                f"{file} is no picture in {', '.join(FORMATS)}"
+            ) from None
         except Exception as error:  # Each decoder has exceptions of its own
             raise ValueError(f"{file} is damaged: {error}") from error
     white = Image.new("RGBA", picture.size, "white")

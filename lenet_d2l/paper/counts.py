@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .lenet5 import RBF, Subsampling
+from .lenet5 import RBF, PartialConv2d, Subsampling
 
 
 class LayerCount(NamedTuple):
@@ -47,7 +47,7 @@ def layer_counts(net: nn.Module, X: Tensor) -> list[LayerCount]:
         elif isinstance(layer, RBF):
             connections = multiply_adds = layer.codes.numel()
         elif parameters:
-            if not isinstance(getattr(layer, "weight", None), Tensor):
+            if not isinstance(layer, (nn.Linear, nn.Conv2d, PartialConv2d)):
                 raise ValueError(f"cannot count a {type(layer).__name__}")
             # Each weight, and each bias, works once at each place of a map
             places = shape[1:].numel()

@@ -4,9 +4,15 @@
 that made them; ``weights.safetensors`` the net's weights after the last.
 """
 
+import ast
+import hashlib
+import inspect
 import json
 import os
 import platform
+import re
+import textwrap
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from importlib import resources
@@ -16,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import nn
 
-from .._atomic import replacing
+from .._files import replacing
 
 if TYPE_CHECKING:
     from ..training import EpochRecord
@@ -55,31 +61,49 @@ def save_run(
     """Write a run to ``folder``, which is made where it is missing.
 
     ``settings`` is what the run was made with (seed, lr, ...); versions and
-    machine are added. Neither file is replaced before both are written.
+    machine are added. Both files are written before either is replaced, and
+    the records come last: where they are, the weights are.
+
+    Raises:
+        OSError: a file cannot be written; the run that was there stays.
+        TypeError: JSON cannot hold a setting.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    device = records[-1].device if records else "cpu"
     run = {
-        "settings": settings | environment(),
+        "settings": settings | environment(device),
         "records": [asdict(record) for record in records],
     }
-    with (
-        replacing(folder / WEIGHTS) as weights_file,
-        replacing(folder / RECORDS) as records_file,
-    ):
-        save_file(net.state_dict(), weights_file)
+    with replacing(folder / RECORDS) as records_file:
         records_file.write_text(json.dumps(run, indent=1) + "\n")
+        with replacing(folder / WEIGHTS) as weights_file:
+            weights_file.write_bytes(save(net.state_dict()))
 
 
-def environment() -> dict[str, Any]:
+def environment(device: torch.device | str) -> dict[str, Any]:
     """Return the versions and the machine on which this process runs."""
     return {
         "python": platform.python_version(),
         "torch": version("torch"),
+        "cuda": torch.version.cuda,  # That this build of PyTorch can use
         "d2l": version("d2l"),
+        "lenet_d2l": version("lenet_d2l"),
         "machine": f"{platform.system()} {platform.machine()}",
+        "processor": processor(device),
         "threads": torch.get_num_threads(),
     }
+
+
+def processor(device: torch.device | str) -> str:
+    """Return the name of the processor, with the GPU's if it is used."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    found = re.search(r"model name\s*: (.*)", text)
+    name = found[1] if found else platform.processor()
+    if torch.device(device).type == "cuda" and torch.cuda.is_available():
+        name += f", {torch.cuda.get_device_name(device)}"
+    return name
 
 
 def readable(value: Any) -> Any:
@@ -90,6 +114,37 @@ def readable(value: Any) -> Any:
         return f"{readable(value.func)}({', '.join(given)})"
     name = getattr(value, "__name__", repr(value))
     return name if callable(value) else value
+
+
+def own_sources(value: Any) -> list[str]:
+    """Return the source of ``value`` if it is a function from elsewhere.
+
+    That is from neither this package nor those whose versions
+    ``environment`` states. Of a partial, the sources of all its parts.
+    """
+    if isinstance(value, partial):
+        parts = value.func, *value.args, *value.keywords.values()
+        return [source for part in parts for source in own_sources(part)]
+    home = str(getattr(value, "__module__", "")).partition(".")[0]
+    if not callable(value) or home in ("lenet_d2l", "torch", "d2l"):
+        return []
+    with suppress(OSError, TypeError):  # Built in, or typed in a shell
+        return [inspect.getsource(value)]
+    return []
+
+
+def digest(*sources: str) -> str:
+    """Return a short digest of Python code, without comments, docstrings."""
+    content = []
+    for source in sources:
+        tree = ast.parse(textwrap.dedent(source))
+        for node in ast.walk(tree):
+            if isinstance(
+                node, (ast.Module, ast.ClassDef, ast.FunctionDef)
+            ) and ast.get_docstring(node):
+                del node.body[0]
+        content.append(ast.dump(tree))
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:
@@ -107,16 +162,27 @@ def load_weights(net: nn.Module, file: str | os.PathLike[str]) -> None:
     """Put the weights of a safetensors ``file`` into ``net``.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no safetensors file, or not of this net.
+        OSError: the file cannot be read.
+        ValueError: it is no safetensors file, or not of this net, or holds
+            numbers that are not finite.
     """
-    if not Path(file).is_file():
-        raise FileNotFoundError(f"there is no file {os.fspath(file)!r}")
+    content = Path(file).read_bytes()
     try:
-        net.load_state_dict(load_file(file))
+        weights = load(content)
     except SafetensorError as error:
         raise ValueError(f"{file} is no safetensors file: {error}") from error
-    except RuntimeError as error:
-        raise ValueError(
-            f"{file} does not hold the weights of this net: {error}"
-        ) from error
+    here, there = (
+        {name: list(tensor.shape) for name, tensor in state.items()}
+        for state in (net.state_dict(), weights)
+    )
+    for name in here | there:
+        if here.get(name) != there.get(name):
+            raise ValueError(
+                f"{file} is of another net: the shape of {name} is "
+                f"{there.get(name, 'missing')}, here it is "
+                f"{here.get(name, 'missing')}"
+            )
+    for name, tensor in weights.items():
+        if not (tensor.is_floating_point() and tensor.isfinite().all()):
+            raise ValueError(f"{file}: not all of {name} are finite numbers")
+    net.load_state_dict(weights)

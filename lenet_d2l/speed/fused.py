@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .._atomic import replacing
+from .._files import replacing
 from ..net import lenet
 
 SOURCE = Path(__file__).with_suffix(".c")

@@ -5,27 +5,27 @@ which every way trains once, from the same weights. A machine that is slower
 for a while is so for all ways of that round.
 """
 
-import ast
-import hashlib
 import multiprocessing
 import os
-import platform
-import re
+import signal
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import torch
 from joblib import cpu_count
 
 from ..datasets.idx_files import Files
+from ..results.runs import digest, processor
+from ..speed import fused
 from ..speed.measure import Timing, time_way
 from ..speed.report import IMAGES, NUM_EPOCHS
 from ..speed.ways import Way
-from .runner import Key, Study
+from .runner import Key, Study, end_with
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -41,16 +41,20 @@ class Bench(Study):
     row: Any = Timing
     rows: int | None = 1
     digits: str = ".5g"
+    jobs: int | None = 1
     num_epochs: int = NUM_EPOCHS
     images: int = IMAGES
 
     def environment(self, device: str, plain: bool) -> dict[str, Any]:
         """Return also the processor, and a digest of the code."""
+        trains = {*PACKAGE.glob("*.py"), *PACKAGE.glob("speed/*.py")}
+        python = sorted(trains - {PACKAGE / "speed" / "report.py"})
+        code = [file.read_text("utf-8") for file in python]
         return super().environment(device, plain) | {
             "threads": cpu_count(),
             "processor": processor(device),
             "vectors": torch.backends.cpu.get_cpu_capability(),
-            "code": digest(PACKAGE),
+            "code": digest(*code, f"C = {fused.SOURCE.read_text()!r}"),
             "training": f"{self.num_epochs} epochs of {self.images} images",
         }
 
@@ -59,19 +63,36 @@ class Bench(Study):
         way = self.recipes[key.variant]
         n = way.processes
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(
-            n, context, begin, (context.Barrier(n), way)
-        ) as pool:
-            arguments = way, self.num_epochs, self.images, files, device
-            timings = [pool.submit(time_here, *arguments) for _ in range(n)]
-            return [max(timing.result() for timing in timings)]
+        arguments = way, self.num_epochs, self.images, files, device
+        begun = context.Barrier(n), way, os.getpid()
+        with ProcessPoolExecutor(n, context, begin, begun) as pool:
+            try:
+                with not_interrupted():
+                    timings = [
+                        pool.submit(time_here, *arguments) for _ in range(n)
+                    ]
+                return [max(timing.result() for timing in timings)]
+            except BaseException:
+                for process in multiprocessing.active_children():
+                    process.kill()
+                raise
+
+
+@contextmanager
+def not_interrupted() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 together: Any = None  # A barrier, for the processes of a run
 
 
-def begin(barrier: Any, way: Way) -> None:
-    """Prepare a fresh process."""
+def begin(barrier: Any, way: Way, parent: int) -> None:
+    """Prepare a fresh process of ``parent``."""
     global together
     together = barrier
     # d2l asks for 4, whatever the machine has
@@ -81,16 +102,8 @@ def begin(barrier: Any, way: Way) -> None:
     # A spawned process would spawn, too, the workers of d2l's loader, which
     # takes them seconds more than their usual way to start
     multiprocessing.set_start_method(None, force=True)
-    Thread(target=end_with_parent, daemon=True).start()
+    end_with(parent)
     way.begin()
-
-
-def end_with_parent() -> None:
-    """End this process if the bench is killed, else it would go on."""
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)
 
 
 def time_here(
@@ -102,32 +115,3 @@ def time_here(
     except BaseException:
         together.abort()  # Else the others would wait for ever
         raise
-
-
-def processor(device: str) -> str:
-    """Return the name of the processor, with the GPU's if it is used."""
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text() if cpuinfo.exists() else ""
-    found = re.search(r"model name\s*: (.*)", text)
-    name = found[1] if found else platform.processor()
-    if device.startswith("cuda"):
-        name += f", {torch.cuda.get_device_name(device)}"
-    return name
-
-
-def digest(package: Path) -> str:
-    """Return a short digest of the code that trains.
-
-    Comments and docstrings of its Python are not in it.
-    """
-    content = [(package / "speed" / "fused.c").read_text()]
-    files = {*package.glob("*.py"), *package.glob("speed/*.py")}
-    for file in sorted(files - {package / "speed" / "report.py"}):
-        tree = ast.parse(file.read_text())
-        for node in ast.walk(tree):
-            if isinstance(
-                node, (ast.Module, ast.ClassDef, ast.FunctionDef)
-            ) and ast.get_docstring(node):
-                del node.body[0]
-        content.append(ast.dump(tree))
-    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]

@@ -8,30 +8,40 @@ be killed at any moment and started again: it keeps its finished runs.
 import csv
 import json
 import math
+import multiprocessing
 import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from pandas import json_normalize
 
-from .._atomic import replacing
+from .._files import alone, reason, replacing, spare_folder
 from ..data import READERS, minibatches
 from ..datasets.idx_files import Files
-from ..results.runs import EpochRow, environment
+from ..results.runs import (
+    EpochRow,
+    digest,
+    environment,
+    own_sources,
+    processor,
+)
 from ..speed.fused import arithmetic
 from .recipes import Recipe, train_recipe
 
 SEEDS = range(2**63)
+
+# Of the settings, the one that need not be the same for all rows
+PROCESSORS = "processors"
 
 # Torch's random numbers are one sequence per process. Two runs in two threads
 # of one process, such as a Dask worker may have, would disturb each other.
@@ -39,7 +49,7 @@ ONE_AT_A_TIME = threading.Lock()
 
 
 class StudyFileError(ValueError):
-    """A file that a study must not be written to."""
+    """A file that a study cannot, or must not, be written to."""
 
 
 class Key(NamedTuple):
@@ -55,8 +65,9 @@ class Study:
 
     ``measure(recipe, seed, train_iter, test_iter, device, arithmetic)``
     trains, and returns named tuples of the type ``row``: ``rows`` of them,
-    or one per epoch. The first number in them rises. ``digits`` is the
-    format of fractions. A ``plain`` study never fuses its nets.
+    or one per epoch, whose number comes first. ``digits`` is the format of
+    fractions. A ``plain`` study never fuses its nets. One that measures time
+    says how many ``jobs`` there may be at a time.
     """
 
     recipes: dict[str, Recipe]
@@ -65,6 +76,7 @@ class Study:
     rows: int | None = None
     digits: str = ".6f"
     plain: bool = False
+    jobs: int | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -92,15 +104,26 @@ class Study:
     def environment(self, device: str, plain: bool) -> dict[str, Any]:
         """Return where and how this process would do a run."""
         name = arithmetic(device, plain or self.plain).name
-        here = {"threads": 1, "device": device, "arithmetic": name}
-        return environment() | here
+        here = environment(device)
+        del here["processor"]  # Those of a cluster may differ
+        return here | {"threads": 1, "device": device, "arithmetic": name}
 
     def settings(self, device: str, data: str, plain: bool) -> dict[str, Any]:
-        """Return what the rows depend on besides the seed."""
+        """Return what the rows depend on besides the seed.
+
+        Of functions that are not the package's, a digest of their code.
+        """
+        recipes = {}
+        for name, recipe in self.recipes.items():
+            recipes[name] = recipe.settings()
+            parts = self.measure, *vars(recipe).values()
+            own = [text for part in parts for text in own_sources(part)]
+            if own:
+                recipes[name]["code"] = digest(*own)
         return {
             "data": data,
             "environment": self.environment(device, plain),
-            "recipes": {n: r.settings() for n, r in self.recipes.items()},
+            "recipes": recipes,
         }
 
     def run(self, key: Key, files: Files, device: str, name: str) -> list:
@@ -140,7 +163,8 @@ def whole_runs(text: str, study: Study) -> tuple[set[Key], str]:
     for key, rows in runs.items():
         steps = [step for step, _ in rows]
         length = study.length(key.variant)
-        if len(steps) != length or steps != sorted(set(steps)):
+        right = sorted({*steps} - {math.inf}) if study.rows else range(length)
+        if len(steps) != length or steps != [*right]:
             raise ValueError(
                 f"seed {key.seed} of {key.variant!r} does not have {length} "
                 f"rows in order"
@@ -149,11 +173,20 @@ def whole_runs(text: str, study: Study) -> tuple[set[Key], str]:
     return set(runs), "".join([header, *kept])
 
 
-def compare(file: Path, settings: dict[str, Any], used: set[str]) -> None:
-    """Compare how ``file`` was made with a study's ``settings``.
+def comparable(settings: dict[str, Any], used: set[str]) -> dict[str, Any]:
+    """Return, in one level, what of ``settings`` has to be the same.
 
-    Of the recipes only those ``used`` so far have to be the same: a study
-    may get new ones.
+    Of the recipes only those ``used`` so far: a study may get new ones.
+    """
+    recipes = {name: settings["recipes"][name] for name in used}
+    fixed = settings | {"recipes": recipes, PROCESSORS: None}
+    return json_normalize(fixed).to_dict("records")[0]
+
+
+def kept_settings(
+    file: Path, settings: dict[str, Any], used: set[str]
+) -> dict[str, Any]:
+    """Return how ``file`` was made, which has to be by ``settings``.
 
     Raises:
         StudyFileError: something differs, or no JSON says how it was made.
@@ -161,15 +194,10 @@ def compare(file: Path, settings: dict[str, Any], used: set[str]) -> None:
     beside = file.with_suffix(".json")
     try:
         made = json.loads(beside.read_text("utf-8"))
-        there, here = (
-            json_normalize(
-                s | {"recipes": {name: s["recipes"][name] for name in used}}
-            ).to_dict("records")[0]
-            for s in (made, settings)
-        )
+        there, here = (comparable(s, used) for s in (made, settings))
     except (
         *(OSError, ValueError, RecursionError),  # It is not JSON
-        *(TypeError, LookupError),  # It is not a study's
+        *(TypeError, LookupError, AttributeError),  # It is not a study's
     ):
         raise StudyFileError(
             f"no {beside.name} beside {file} says how it was made; name "
@@ -182,27 +210,37 @@ def compare(file: Path, settings: dict[str, Any], used: set[str]) -> None:
                 f"{file} was made with {name} {was}, this study has {now}; "
                 f"name another file"
             )
+    return made
+
+
+def write_settings(file: Path, settings: dict[str, Any]) -> None:
+    """Write ``settings`` to the JSON beside ``file``."""
+    with replacing(file.with_suffix(".json")) as scratch:
+        scratch.write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
 
 
 def resumed(file: Path, study: Study, settings: dict[str, Any]) -> set[Key]:
     """Make ``file`` and its JSON ready; return the runs that it has.
 
+    ``settings`` gets the processors of these runs.
+
     Raises:
         StudyFileError: the file belongs to another study.
     """
-    beside = file.with_suffix(".json")
     try:
         text = file.read_text("utf-8") if file.exists() else ""
         runs, kept = whole_runs(text, study)
     except (ValueError, csv.Error) as error:
         raise StudyFileError(
-            f"{file} is not of this study: {error}; mend it, or name another "
-            f"file"
+            f"{file} is not of this study: {reason(error)}; mend it, or name "
+            f"another file"
         ) from error
-    if file.exists() or beside.exists():
-        compare(file, settings, {run.variant for run in runs})
-    with replacing(beside) as scratch:
-        scratch.write_text(json.dumps(settings, indent=1) + "\n")
+    used = {run.variant for run in runs}
+    if file.exists() or file.with_suffix(".json").exists():
+        made = kept_settings(file, settings, used)
+        if runs:
+            settings[PROCESSORS] = made.get(PROCESSORS, ["not recorded"])
+    write_settings(file, settings)
     if text != kept:
         if text:
             print(f"{file}: cut off what was left of an unfinished run")
@@ -211,18 +249,35 @@ def resumed(file: Path, study: Study, settings: dict[str, Any]) -> set[Key]:
     return runs
 
 
+@cache
+def end_with(parent: int) -> None:
+    """End this process soon after its ``parent``, else it would go on."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def measure_run(
     study: Study,
     key: Key,
     settings: dict[str, Any],
     data_dir: str | os.PathLike[str] | None,
-) -> tuple[Key, list]:
-    """Measure one run, in the process that is to do it; return its rows.
+    parent: int,
+) -> tuple[Key, list, str]:
+    """Measure one run, in the process that is to do it.
+
+    Returns what was measured, its rows, and the processor.
 
     Raises:
         RuntimeError: the process has another environment than the study's
             ``settings``, as a machine of a cluster may have.
     """
+    if multiprocessing.current_process().name.startswith("Loky"):
+        end_with(parent)  # A process of joblib's, which no one else ends
     wanted = settings["environment"]
     device, name = wanted["device"], wanted["arithmetic"]
     with ONE_AT_A_TIME:
@@ -231,21 +286,8 @@ def measure_run(
         if here != wanted:
             raise RuntimeError(f"a worker has {here}, the study {wanted}")
         files = READERS[settings["data"]](data_dir)
-        return key, study.run(key, files, device, name)
-
-
-@contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Let no other process write ``file`` meanwhile; free it even if killed.
-
-    The empty lock file that this leaves must stay: another process may be
-    about to lock it.
-    """
-    try:
-        with FileLock(file.with_name(f".{file.name}.lock"), blocking=False):
-            yield
-    except Timeout:
-        raise StudyFileError(f"another study is writing {file} now") from None
+        rows = study.run(key, files, device, name)
+        return key, rows, processor(device)
 
 
 def run_study(
@@ -274,26 +316,56 @@ def run_study(
         RuntimeError: a worker has died, or has other versions or another
             arithmetic than this process.
     """
-    with alone(file):
-        settings = study.settings(device, data, plain)
-        finished = resumed(file, study, settings)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(file))
+            settings = study.settings(device, data, plain)
+            finished = resumed(file, study, settings)
+        except OSError as error:
+            raise StudyFileError(
+                f"{file} cannot be written: {reason(error)}; name another "
+                f"file"
+            ) from error
         keys = (Key(name, seed) for seed in seeds for name in study.recipes)
         todo = [key for key in keys if key not in finished]
         print(f"runs in {file}: {len(finished)}, to do: {len(todo)}")
         start = time.monotonic()
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(measure_run)(study, key, settings, data_dir)
+        results = Parallel(
+            n_jobs=study.jobs or n_jobs, return_as="generator_unordered"
+        )(
+            delayed(measure_run)(study, key, settings, data_dir, os.getpid())
             for key in todo
         )
-        with closing(results), file.open("a", encoding="utf-8") as out:
-            for done, (key, rows) in enumerate(results, 1):
-                lines = study.lines(key, rows)
-                out.write(lines)
-                out.flush()
-                os.fsync(out.fileno())
+        with closing(results):
+            for done, (key, rows, by) in enumerate(results, 1):
+                if by not in (known := settings.get(PROCESSORS, [])):
+                    settings[PROCESSORS] = [*known, by]
+                    write_settings(file, settings)
+                append(file, lines := study.lines(key, rows))
                 left = (time.monotonic() - start) / done * (len(todo) - done)
                 print(
                     f"{lines.splitlines()[-1]}; {done} of {len(todo)}, "
                     f"about {math.ceil(left / 60)} min left",
                     flush=True,
                 )
+
+
+def append(file: Path, lines: str) -> None:
+    """Append the ``lines`` of a run to ``file``, or keep them elsewhere.
+
+    Raises:
+        OSError: there is no room; the message says where the lines are.
+    """
+    try:
+        with file.open("a", encoding="utf-8", newline="") as out:
+            out.write(lines)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        spare = spare_folder() / file.name
+        spare.write_text(lines, "utf-8")
+        raise OSError(
+            error.errno,
+            f"{file}: {reason(error)}; the last run is in {spare}, append "
+            f"its lines",
+        ) from error
