@@ -25,8 +25,7 @@ from lenet_d2l.speed import report
 from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
 from lenet_d2l.studies.recipes import Recipe
 
-# --- The post, d2l, and the recipe ------------------------------------------
-
+# The post, d2l, and the recipe
 FIRST, *_, BEFORE_LAST, LAST = post.LOG
 EPOCHS = len(post.LOG)
 FIRST_SECONDS, *OTHERS = post.seconds_per_epoch()
@@ -39,24 +38,20 @@ RECIPE = Recipe()
 FULL_BATCHES, LAST_BATCH = divmod(post.EXAMPLES, RECIPE.batch_size)
 STEPS = FULL_BATCHES + 1  # In an epoch
 
-# --- The two nets -----------------------------------------------------------
-
+# The two nets
 NET, BLANK = lenet(), torch.zeros(1, 1, 28, 28)
 COUNTS = layer_counts(NET, BLANK)
 TOTAL = sum(count.parameters for count in COUNTS)
 IMAGE, C1, _, S2, C3, _, S4, *_ = (tuple(c.shape) for c in COUNTS)
 FLAT, C5, _, F6, _, CLASSES = (c.shape.numel() for c in COUNTS[7:])
-(FILTER, _), (PADDING, _) = NET[1].kernel_size, NET[1].padding
-POOL = NET[3].stride
-PADDED = IMAGE[1] + 2 * PADDING
+FILTER, (PADDING, _) = NET[1].kernel_size, NET[1].padding
+POOL = (NET[3].kernel_size,) * 2
+PADDED = [side + 2 * PADDING for side in IMAGE[1:]]
 CHANCE = math.log(CLASSES)  # The loss of a net that knows nothing
 HALF = torch.sigmoid(torch.tensor(0.0)).item()
 SLOPE = HALF * (1 - HALF)
 
-PAPER_COUNTS = [
-    c for c in layer_counts(lenet5_1998(), BLANK) if c.connections
-]
-# The output has none
+PAPER_COUNTS = layer_counts(lenet5_1998(), BLANK)
 PAPER = [count.parameters for count in PAPER_COUNTS if count.parameters]
 MORE = {  # What the post's net has in addition
     "C3": COUNTS[4].parameters - PAPER[2],
@@ -67,11 +62,10 @@ BITMAP = len(BITMAPS[0][0]), len(BITMAPS[0])  # Width, height
 BACKGROUND, INK = (PaperInput()(x).max().item() for x in (BLANK, BLANK + 1))
 SCALE = ScaledTanh()(torch.tensor(math.inf)).item()
 
-# --- Studies ----------------------------------------------------------------
+# Studies
 
 
 def study(name: str, variant: str | None = None) -> pd.DataFrame:
-    """Return the last epochs of a study, or those of one of its recipes."""
     last = last_epoch(pd.read_csv(STUDIES / f"{name}.csv"))
     return last if variant is None else last[last.variant == variant]
 
@@ -87,15 +81,12 @@ def ranged(values: pd.Series) -> tuple[float, float, float]:
 
 
 SEEDS = study("seeds")
-FIRST_LOSSES = (
-    pd.read_csv(STUDIES / "seeds.csv").query("epoch == 0").train_loss
-)
+EVERY_EPOCH = pd.read_csv(STUDIES / "seeds.csv")
+FIRST_LOSSES = EVERY_EPOCH[EVERY_EPOCH.epoch == 0].train_loss
 SOFTMAX = study("baselines", "softmax regression, lr 0.1").test_acc
 SHORT_STEPS = study("faults", "lr 0.5")
 LENET5 = study("lenet5", "discriminative")  # The second of its two losses
-J, PLAIN_SGD = (
-    getattr(import_module("lenet5"), n) for n in ("J", "PLAIN_SGD")
-)
+J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
 BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
 DEPARTURES = import_module("departures").DEPARTURES
@@ -106,14 +97,13 @@ MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
 ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
 
-# --- What is cited or was measured ------------------------------------------
-
+# What is cited or was measured
 PEOPLE, PEOPLE_IMAGES = 0.835, 1_000  # README of Fashion-MNIST, benchmarks
 TEST_IMAGES = 10_000  # Xiao et al. 2017
 LAST_TEST = TEST_IMAGES % RECIPE.batch_size
-# LeCun et al. 1998, sections II.B (a digit's largest side) and III, appendix
-# A (the reach of a first weight times its fan-in)
-DIGIT, PASSES, REACH = 20, 20, 2.4
+# LeCun et al. 1998, sections II.B and III, and appendix A
+DIGIT, PASSES = (20, 20), 20  # The largest pixels of a digit; of the data
+REACH = 2.4  # Of a first weight, times its fan-in
 PAPER_ERROR, DISTORTED_ERROR = 0.0095, 0.008  # Without and with distortions
 HONEST = 10_000  # Runs to a false alarm, which chapter 8 asserts
 # `make book` and `make test` on the bench's machine; the most MB of the first

@@ -13,10 +13,9 @@ import re
 import runpy
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from io import StringIO
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,9 +83,8 @@ def numbers(kind: str, text: str) -> Iterator[re.Match]:
 
 def changed(text: str, number: re.Match, rng: random.Random) -> str:
     """Return ``text`` with one digit of ``number`` replaced by another."""
-    place = rng.choice(
-        [i for i in range(*number.span()) if text[i].isdigit()]
-    )
+    places = [i for i in range(*number.span()) if text[i].isdigit()]
+    place = rng.choice(places)
     digit = rng.choice([d for d in "0123456789" if d != text[place]])
     return text[:place] + digit + text[place + 1 :]
 
@@ -100,7 +98,7 @@ def what(page: Path, number: re.Match, new: str) -> str:
 
 # Each change of a number, in the outputs of a chapter or the prose of a page:
 # where it stands, whether it is seen, and what it is
-Results = Iterator[tuple[str, bool, str]]
+Results = Iterable[tuple[str, bool, str]]
 
 
 def in_outputs(chapter: Path, rng: random.Random) -> Results:
@@ -149,10 +147,8 @@ def report(results: Results) -> tuple[str, int]:
 
 if __name__ == "__main__":
     rng = random.Random(0)
-    outputs = (
-        result for path in CHAPTERS for result in in_outputs(path, rng)
-    )
-    prose = (r for path in PAGES.values() for r in in_prose(path, rng))
-    text, unseen = report(chain(outputs, prose))
+    results = [r for path in CHAPTERS for r in in_outputs(path, rng)]
+    results += [r for path in PAGES.values() for r in in_prose(path, rng)]
+    text, unseen = report(results)
     print(text)
     sys.exit(unseen > 0)
