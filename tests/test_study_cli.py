@@ -115,7 +115,7 @@ RANGES = [
 def test_seeds_that_are_no_range_are_one_line(value, calls, capsys):
     assert run("seeds", f"--seeds={value}", *OUT) == USAGE
     line = the_error_line(capsys)
-    assert "argument --seeds: must be two whole numbers" in line
+    assert "argument --seeds: must be FIRST:END, such as 0:100" in line
     assert line.endswith(f"not {value!r}")
     assert calls == []
 
@@ -126,6 +126,8 @@ def test_seeds_that_are_no_range_are_one_line(value, calls, capsys):
         ("--out", "new.txt", "'new.txt' does not end in .csv"),
         ("--out", "new", "'new' does not end in .csv"),
         ("--out", "none/new.csv", "there is no folder 'none'"),
+        ("--out", "/usr.csv/new.csv", "there is no folder '/usr.csv'"),
+        ("--out", "x" * 252 + ".csv", "File name too long"),
         ("--data-dir", "nonsense", "'nonsense' is not a folder"),
         ("--jobs", "0", "a whole number of at least 1, not '0'"),
         ("--jobs", "-1", "a whole number of at least 1, not '-1'"),
@@ -147,6 +149,13 @@ def test_a_wrong_value_is_one_line(
     assert list(empty_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("file", ["/proc/new.csv", "x" * 250 + ".csv"])
+def test_a_file_that_cannot_be_written_is_one_line(file, tiny, capsys):
+    assert study(tiny, "--out", file) == USAGE
+    line = the_error_line(capsys, "study")
+    assert f"argument --out: {file} cannot be written: " in line
+
+
 @pytest.mark.parametrize("option", ["--seeds", "--out"])
 def test_what_is_missing_is_named(option, calls, capsys):
     given = {"--seeds": "0:2", "--out": "new.csv"}
@@ -161,9 +170,10 @@ def test_what_is_missing_is_named(option, calls, capsys):
     ("text", "said"),
     [
         (None, "there is no file 'my_study.py'"),
+        ("raise SystemExit", "my_study.py: SystemExit()"),
         ("1 / 0", "my_study.py: ZeroDivisionError('division by zero')"),
-        ("x = 1", "has no attribute 'STUDY'"),
-        ("STUDY = 1", "my_study.py: TypeError('its STUDY is not a Study')"),
+        ("x = 1", "ImportError('it defines no Study named STUDY')"),
+        ("STUDY = 1", "ImportError('it defines no Study named STUDY')"),
     ],
 )
 def test_a_file_that_defines_no_study_is_one_line(
