@@ -1,7 +1,6 @@
 """``seeds`` and ``study`` on the command line; nothing is trained."""
 
 import sys
-import time
 
 import pandas as pd
 import pytest
@@ -194,9 +193,7 @@ def test_a_cluster_does_the_runs(tiny):
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(calls, capsys):
-    start = time.monotonic()
     assert seeds("--cluster", "tcp://127.0.0.1:9") == USAGE
-    assert time.monotonic() - start < 15
     line = the_error_line(capsys, "seeds")
     assert "argument --cluster: tcp://127.0.0.1:9: Timed out" in line
     assert calls == []
