@@ -1,5 +1,6 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch.utils.data import DataLoader, TensorDataset
 
 from lenet_d2l import load_data_fashion_mnist
@@ -18,6 +20,16 @@ BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 STUDIES = BOOK / "studies"
 sys.path.append(str(STUDIES))  # Where the book's studies are defined
+
+# The same examples at each run, however slow the machine
+settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("same")
 
 each_chapter = pytest.mark.parametrize(
     "chapter", CHAPTERS, ids=lambda path: path.name
@@ -48,6 +60,15 @@ def defined_study(name):
     if name in ("seeds", "fused"):
         return Study({"post": Recipe()})
     return import_module(name).STUDY
+
+
+@pytest.fixture
+def closed_pipe():
+    """A file whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as file:
+        yield file
 
 
 @pytest.fixture(autouse=True)
