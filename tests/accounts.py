@@ -49,8 +49,6 @@ NAMED = re.compile(
     """,
     re.X,
 )
-# Inside a paragraph it would end it, as a block of HTML
-BEGINS_A_LINE = re.compile(r"^(?!#|:::).*\S.*\n *<!--.*\Z", re.M)
 
 
 def paragraphs(path: Path) -> list[str]:
@@ -70,6 +68,13 @@ def paragraphs(path: Path) -> list[str]:
     return re.split(r"(?<!\$\$)\n\s*\n(?!\$\$)", text)
 
 
+def surroundings(before: str) -> str:
+    """Return in what a paragraph is that has begun with ``before``."""
+    if before.count("`") % 2:
+        return "code"
+    return "formula" if before.replace("$$", "$").count("$") % 2 else "prose"
+
+
 def rule(paragraph: str, number: re.Match) -> str:
     """Return the rule by which a number needs no account, or nothing."""
     text, before = number["number"], paragraph[: number.start()]
@@ -77,12 +82,25 @@ def rule(paragraph: str, number: re.Match) -> str:
         return "a year"
     if re.fullmatch(r"[-+]?[01]", text):
         return "0 or 1"
-    if before.count("`") % 2:
+    if surroundings(before) == "code":
         return "in code"
-    if len(text) == 1 and before.replace("$$", "$").count("$") % 2:
+    if surroundings(before) == "formula" and len(text) == 1:
         return "one digit in a formula"
     begins_an_item = re.match(r"\. \[", paragraph[number.end() :])
     return "a name" if NAMED.search(before) or begins_an_item else ""
+
+
+def hidden(before: str) -> bool:
+    """Say whether a comment behind ``before`` is hidden and does no harm.
+
+    In a heading it would get into links. At the beginning of a line it would
+    end a paragraph, as a block of HTML.
+    """
+    *_, above, line = ["", *before.split("\n")]
+    if not line.strip():
+        return above.startswith(("#", ":::"))
+    heading = line.startswith(("#", ":::"))
+    return surroundings(before) == "prose" and not heading
 
 
 def written(value: object, number: str) -> str:
@@ -120,8 +138,8 @@ def check(
             accounts[token] = ""
         elif token["account"] is not None:
             source, covered = token["account"].strip(), waiting
-            if BEGINS_A_LINE.search(paragraph, 0, token.end()):
-                problem(f"{source} begins a line", token)
+            if not hidden(paragraph[: token.start()]):
+                problem(f"{source} is misplaced", token)
             try:
                 values = eval(f"[{source}]", vars(facts))
                 if len(values) > len(waiting):

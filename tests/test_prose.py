@@ -50,7 +50,10 @@ def test_accounts_that_hold(names, text):
         ("5<!-- M -->", "M raises NameError: name 'M' is not defined"),
         ("5<!-- N + -->", "N + raises SyntaxError"),
         ("5<!-- [N] -->", "[N] raises TypeError"),
-        ("of 5\n<!-- N --> a", "N begins a line, in: of 5 <!-- N"),
+        ("of 5\n<!-- N --> a", "N is misplaced, in: of 5 <!-- N"),
+        ("## Why 5<!-- N -->", "N is misplaced, in: ## Why 5"),
+        ("the $5<!-- N -->$", "N is misplaced, in: the $5"),
+        ("the `5<!-- N -->`", "N is misplaced, in: the `5"),
     ],
 )
 def test_each_problem_is_one_line(names, text, problem):
