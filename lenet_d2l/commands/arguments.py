@@ -90,13 +90,15 @@ def path(text: str) -> Path:
 def existing_file(text: str) -> Path:
     """Convert to the path of a file that exists."""
     file = path(text)
+    if file.is_file():
+        return file
     if file.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder")
-    if not file.exists():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
-    if not file.is_file():  # A pipe would have to be waited for
-        raise argparse.ArgumentTypeError(f"{text!r} is not a file")
-    return file
+        wrong = f"{text!r} is a folder"
+    elif file.exists():  # And might never come to an end
+        wrong = f"{text!r} is a pipe or a device"
+    else:
+        wrong = f"there is no file {text!r}"
+    raise argparse.ArgumentTypeError(wrong)
 
 
 def new_file(suffix: str) -> Callable[[str], Path]:

@@ -8,20 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import USAGE, run
+from command_line import USAGE, run, the_error_line
 from PIL import Image
-from torch import nn
 from torch.utils.data import DataLoader
 
 import lenet_d2l.commands.train as cli
 from lenet_d2l import data, lenet, train_ch6
-from lenet_d2l.__main__ import COMMANDS
 from lenet_d2l._files import alone
-from lenet_d2l.commands.arguments import Parser
 from lenet_d2l.commands.shell import SIGNALS
 from lenet_d2l.datasets import fashion_mnist
 from lenet_d2l.datasets.idx_files import IdxFiles
-from lenet_d2l.results.runs import load_run, load_weights, save_run
+from lenet_d2l.results.runs import load_run, load_weights
 from lenet_d2l.speed import fused
 from lenet_d2l.speed.fused import Arithmetic, arithmetic
 
@@ -118,183 +115,6 @@ def test_plain_and_device_decide_the_arithmetic(few, monkeypatch):
     for options in [], ["--plain"]:
         run("--num-epochs", 1, "--device", "cpu", *options)
     assert asked == [("cpu", False), ("cpu", True)]
-
-
-# Input that is wrong
-
-BELOW_A_FILE = "a-file/run"
-
-WRONG = {
-    # Option and value: what the error line says of it
-    ("--lr", "-1"): "finite number above 0.*'-1'",
-    ("--lr", "0"): "finite number above 0.*'0'",
-    ("--lr", "nan"): "finite number above 0.*'nan'",
-    ("--lr", "inf"): "finite number above 0.*'inf'",
-    ("--lr", "fast"): "finite number above 0.*'fast'",
-    # Torch cannot convert it to float32
-    ("--lr", "1e39"): "number above 0.*'1e39'",
-    ("--device", "cuda:7"): "'cuda:7' is missing; .* has cpu",
-    ("--device", "meta"): "must be cpu, cuda, .*, not 'meta'",
-    ("--device", "nonsense"): "must be cpu, cuda, .*, not 'nonsense'",
-    ("--num-epochs", "0"): "whole number of at least 1, not '0'",
-    ("--num-epochs", "-3"): "whole number of at least 1, not '-3'",
-    ("--num-epochs", "1.5"): r"whole number of at least 1, not '1\.5'",
-    ("--num-epochs", "ten"): "whole number of at least 1, not 'ten'",
-    ("--batch-size", "0"): "whole number from 1 to 60000, not '0'",
-    ("--batch-size", "70000"): "whole number from 1 to 60000, not '70000'",
-    ("--seed", "-1"): "whole number from 0 .*, not '-1'",
-    ("--seed", str(2**63)): f"whole number from 0 .*, not '{2**63}'",
-    ("--out", BELOW_A_FILE): f"'{BELOW_A_FILE}': Not a directory",
-    ("--out", "a-file"): "a-file cannot be written: it is not a folder",
-    ("--out", "a-run"): "a-run .* it holds a run already; name another",
-    ("--out", ""): "must be a name, not ''",
-    ("--out", "/proc/a-run"): "/proc/a-run cannot be written",
-    ("--out", "x" * 256): "File name too long",
-    ("--out", "x/" * 2100): "File name too long",
-    ("--out", "a-loop"): "Too many levels of symbolic links",
-    ("--data-dir", ""): "must be a name, not ''",
-    ("--data-dir", "none"): "'none' is not a folder",
-    ("--data-dir", "a-file"): "'a-file' is not a folder",
-    ("--data-dir", "x" * 256): "File name too long",
-    ("--weights", "none.safetensors"): r"none\.safetensors",
-    ("--weights", "a-file"): "a-file is no safetensors file",
-    ("--weights", "a-folder"): "'a-folder' is a folder",
-    ("--weights", "a-pipe"): "'a-pipe' is not a file",
-    ("--weights", "other.safetensors"): "other.safetensors is of another net",
-}
-
-
-@pytest.fixture
-def surroundings(empty_folder, capsys):
-    """The files that the wrong options name."""
-    (empty_folder / "a-file").write_text("text, and no weights\n" * 9)
-    (empty_folder / "a-folder").mkdir()
-    (empty_folder / "a-run").mkdir()
-    (empty_folder / "a-run" / "records.json").write_text("{}")
-    (empty_folder / "a-loop").symlink_to("a-loop")
-    os.mkfifo(empty_folder / "a-pipe")
-    save_run(empty_folder / "other", nn.Linear(2, 2), [])
-    (empty_folder / "other" / "weights.safetensors").rename(
-        empty_folder / "other.safetensors"
-    )
-    return empty_folder
-
-
-def the_error_line(capsys):
-    """The one line on stderr of a command line that is wrong."""
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    (line,) = printed.err.splitlines()
-    assert re.match("python -m lenet_d2l( [a-z]+)?: error: ", line)
-    return line
-
-
-@pytest.mark.parametrize(("option", "value"), WRONG)
-def test_a_wrong_value_is_one_line_that_says_what_would_be_right(
-    option, value, few, surroundings, capsys
-):
-    before = sorted(surroundings.rglob("*"))
-    assert run(option, value) == USAGE
-    line = the_error_line(capsys)
-    assert f"argument {option}: " in line
-    assert re.search(WRONG[option, value], line)
-    assert sorted(surroundings.rglob("*")) == before
-
-
-def test_an_unknown_argument_is_one_line_of_its_command(
-    few, empty_folder, capsys
-):
-    assert run("--epochs", "3") == USAGE
-    assert the_error_line(capsys).endswith(
-        "train: error: unknown: --epochs 3"
-    )
-    assert list(empty_folder.iterdir()) == []
-
-
-# Help
-
-
-def test_help_explains_every_option_with_its_default(capsys):
-    assert run("train", "--help") == 0
-    text = " ".join(capsys.readouterr().out.split())
-    explained = {
-        "--seed N": "(default: 0)",
-        "--device DEVICE": "(default: a CUDA GPU if there is one, else cpu)",
-        "--num-epochs N": "(default: 10)",
-        "--lr LR": "(default: 0.9)",
-        "--plain": "the same digits",
-        "--batch-size N": "(default: 256)",
-        "--data NAME": "fashion-mnist or mnist (default: fashion-mnist)",
-        "--data-dir FOLDER": "(default: found, or fetched once and cached)",
-        "--out FOLDER": "(default: a new folder, lenet-run-DATE-TIME)",
-        "--weights FILE": "print their test accuracy",
-    }
-    # After the usage, each option has its text up to the next option
-    text = text[text.index(" options: ") :]
-    for option, default in explained.items():
-        entry = text.partition(f" {option} ")[2].partition(" --")[0]
-        assert default in entry, option
-
-
-def test_the_defaults_are_those_of_the_post():
-    parser = Parser()
-    cli.add_arguments(parser)
-    assert vars(parser.parse_args([])) == {
-        "seed": 0,
-        "device": None,
-        "num_epochs": 10,
-        "lr": 0.9,
-        "batch_size": 256,
-        "data": "fashion-mnist",
-        "data_dir": None,
-        "plain": False,
-        "out": None,
-        "weights": None,
-    }
-
-
-QUICK = [
-    ["--help"],
-    ["--version"],
-    ["nonsense"],
-    ["--lr", "fast"],
-    ["--weights", "none"],
-    ["--out", "a-file/run"],
-    ["predict", "none.png"],
-    ["study", "none.py", "--seeds", "0:1", "--out", "x.csv"],
-    ["seeds", "--seeds", "0:1", "--out", "none/x.csv"],
-    ["bench", "--out", "x.txt"],
-    *([name, "--help"] for name in COMMANDS),
-]
-
-
-@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
-def test_help_and_errors_of_usage_import_nothing_slow(
-    arguments, empty_folder
-):
-    (empty_folder / "a-file").touch()
-    code = f"""
-import sys
-from lenet_d2l.__main__ import main
-try:
-    main({arguments})
-finally:
-    slow = {{"torch", "numpy", "pandas", "matplotlib", "d2l", "joblib"}}
-    print(sorted(slow & sys.modules.keys()), file=sys.stderr)
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    wanted = 0 if {"--help", "--version"} & {*arguments} else USAGE
-    assert result.returncode == wanted, result.stderr
-    assert result.stderr.splitlines()[-1] == "[]"
-
-
-def test_help_names_every_command(capsys):
-    assert run("--help") == 0
-    text = capsys.readouterr().out
-    for name, module in COMMANDS.items():
-        assert re.search(rf"^ +{name} +{module.HELP[:20]}", text, re.M)
 
 
 # A run
