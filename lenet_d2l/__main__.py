@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     Returns the exit code: 0, 1 if a run failed, 2 if the command line is
     wrong, 130 if Ctrl-C, or another signal to stop, ended it.
     """
-    if arguments is None:
-        arguments = sys.argv[1:]
+    is_program = arguments is None
+    arguments = sys.argv[1:] if arguments is None else arguments
     installed = Path(sys.argv[0]).stem == "lenet-d2l"
     whole = parser("lenet-d2l" if installed else "python -m lenet_d2l")
     if not arguments or (
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         and arguments[0] not in ("-h", "--help", "--version")
     ):
         arguments = ["train", *arguments]
-    with streams() as (out, _), stopped_once():
+    with stopped_once(to_the_end=is_program), streams() as out:
         args, unknown = whole.parse_known_args(arguments)
         if unknown:
             args.parser.error(f"unknown: {' '.join(unknown)}")
@@ -67,9 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
             said = f"{args.parser.prog}: stopped: {where}{reason(error)}"
             print(said, file=sys.stderr)
             code = 1
-    if out.error and not isinstance(out.error, BrokenPipeError):
-        print(f"{whole.prog}: stdout: {reason(out.error)}", file=sys.stderr)
-        code = code or 1
+        out.flush()
+        if out.error and not isinstance(out.error, BrokenPipeError):
+            said = f"{args.parser.prog}: stdout: {reason(out.error)}"
+            print(said, file=sys.stderr)
+            code = code or 1
     return code
 
 

@@ -154,8 +154,8 @@ def test_the_bands_catch_what_the_book_says(read_study, study, its_bands):
     assert set(caught.index[caught == 1]) == ALWAYS_CAUGHT
     assert set(caught.index[caught == 0]) == NEVER_CAUGHT
     nine_epochs = all_figures(study[study.epoch < 9])
-    for name, band in its_bands.items():
-        assert all(value in band for value in nine_epochs[name])
+    for name, each in its_bands.items():
+        assert all(value in each for value in nine_epochs[name])
 
 
 def test_a_band_has_its_ends_and_is_printed_as_an_interval():

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,8 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lenet_d2l import __main__
-from lenet_d2l.commands import predict, study
-from lenet_d2l.commands.shell import SIGNALS, Stream, stopped_once
+from lenet_d2l.commands import predict, shell, study
+from lenet_d2l.commands.shell import (
+    SIGNALS,
+    Stream,
+    hold_signals,
+    stopped_once,
+)
 
 FULL = "/dev/full"
 
@@ -84,23 +90,57 @@ def test_a_stream_leaves_what_can_be_shown(text):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_stops_and_a_second_does_not_disturb(number):
+def test_the_first_signal_stops_and_a_second_has_to_wait(number, monkeypatch):
     before = [signal.getsignal(each) for each in SIGNALS]
-    with stopped_once():
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with stopped_once(to_the_end=False):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
         for each in SIGNALS:
             signal.raise_signal(each)
+        assert ended == []
+        monkeypatch.setattr(shell, "PATIENCE", -1)
+        signal.raise_signal(number)
+        assert ended == [130]
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
-def test_a_signal_that_nohup_ignores_stays_ignored():
+def test_signals_that_are_held_or_ignored_by_nohup_stop_nothing():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with stopped_once():
+        with stopped_once(to_the_end=False):
             signal.raise_signal(signal.SIGHUP)
+            hold_signals()
+            signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_to_the_end_of_python_no_second_signal_disturbs(tmp_path):
+    code = """
+import atexit, signal, sys
+from lenet_d2l.__main__ import main
+atexit.register(signal.raise_signal, signal.SIGINT)
+sys.argv = ["lenet-d2l", "--help"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_the_shell_has_closed_is_open_in_new_processes():
+    code = """
+import subprocess, sys
+from lenet_d2l.commands.shell import streams
+with streams():
+    child = "import sys; sys.stdout.write(''); sys.stderr.write('')"
+    subprocess.run([sys.executable, "-c", child], check=True)
+"""
+    script = f'exec {sys.executable} -c "$0" >&- 2>&-'
+    assert subprocess.run(["sh", "-c", script, code]).returncode == 0
 
 
 def test_a_disk_error_that_nobody_expects_is_one_line(monkeypatch, capsys):

@@ -229,26 +229,55 @@ def test_the_json_names_each_processor_that_made_rows(file, monkeypatch):
     assert settings_of(file)["processors"] == ["not recorded", "b"]
 
 
-def test_a_run_that_does_not_fit_is_kept_elsewhere(
-    file, tmp_path, monkeypatch
-):
-    def full(opened):
+def full(file, monkeypatch):
+    def fail(opened):
         raise OSError(28, "No space left on device")
 
-    def run_on_a_full_disk(*arguments):
-        monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", fail)
+
+
+def full_for_rows(file, monkeypatch):
+    write_settings = runner.write_settings
+
+    def then_full(*arguments):
+        write_settings(*arguments)
+        full(file, monkeypatch)
+
+    monkeypatch.setattr(runner, "write_settings", then_full)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said", "left"),
+    [
+        (full, "No space", HEADER),
+        (full_for_rows, "No space", HEADER),
+        (lambda file, _: file.write_text("x"), "someone else has", "x"),
+        (lambda file, _: file.unlink(), "No such file", None),
+    ],
+)
+def test_a_run_that_cannot_be_appended_is_kept_elsewhere(
+    trouble, said, left, file, tmp_path, monkeypatch
+):
+    def meanwhile(*arguments):
+        trouble(file, monkeypatch)
         return invented(*arguments)
 
-    monkeypatch.setattr(runner, "spare_folder", lambda: tmp_path / "spare")
     (tmp_path / "spare").mkdir()
-    with pytest.raises(OSError, match=r"No space .*spare/seeds\.csv, append"):
-        do(file, 1, replace(STUDY, measure=run_on_a_full_disk))
-    kept = (tmp_path / "spare/seeds.csv").read_text()
-    assert [line[:12] for line in kept.split()] == [
-        "0,0,0.000000",
-        "0,1,0.100000",
-    ]
-    assert file.read_text() == HEADER
+    monkeypatch.setattr(runner, "spare_folder", lambda: tmp_path / "spare")
+    with pytest.raises(OSError, match=rf"{said} .*spare/seeds\.csv, append"):
+        do(file, 1, replace(STUDY, measure=meanwhile))
+    kept = (tmp_path / "spare/seeds.csv").read_text().splitlines()
+    assert [line[:9] for line in kept] == ["0,0,0.000", "0,1,0.100"]
+    assert (file.read_text() if file.exists() else None) == left
+
+
+def test_a_json_that_is_lost_meanwhile_is_written_again(file):
+    def meanwhile(*arguments):
+        file.with_suffix(".json").unlink()
+        return invented(*arguments)
+
+    do(file, 2, replace(STUDY, measure=meanwhile))
+    assert settings_of(file)["processors"]
 
 
 def test_a_study_of_time_does_one_run_at_a_time(file):

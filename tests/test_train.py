@@ -36,13 +36,15 @@ class Troubled:
     """A loader whose third minibatch of an epoch brings trouble: an error,
     or a signal and, when that has been heard, another."""
 
-    def __init__(self, loader, epoch, trouble):
-        self.loader, self.epoch, self.trouble = loader, epoch, trouble
+    def __init__(self, loader, before, epoch, trouble):
+        self.loader, self.before = loader, before
+        self.epoch, self.trouble = epoch, trouble
 
     def __iter__(self):
         for i, batch in enumerate(self.loader):
             if (self.epoch, i) == (0, 2):
                 if isinstance(self.trouble, Exception):
+                    self.before()
                     raise self.trouble
                 try:
                     signal.raise_signal(self.trouble)
@@ -60,10 +62,10 @@ def few(some_images, monkeypatch):
         load.batch_size = batch_size
         shuffled = DataLoader(some_images.dataset, 64, shuffle=True)
         if load.trouble is not None:
-            shuffled = Troubled(shuffled, *load.trouble)
+            shuffled = Troubled(shuffled, load.before, *load.trouble)
         return shuffled, some_images
 
-    load.trouble = None
+    load.trouble, load.before = None, int
     monkeypatch.setattr(data, "minibatches", load)
     return load
 
@@ -229,6 +231,29 @@ def test_two_trainings_cannot_share_a_folder(few, empty_folder, capsys):
     with alone(Path("run/records.json")):
         assert run("--out", "run") == USAGE
     assert "run cannot be written: another process" in the_error_line(capsys)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_the_run_is_saved_has_to_wait(
+    number, few, monkeypatch
+):
+    save = Path.write_bytes
+
+    def interrupted(*arguments):
+        signal.raise_signal(number)
+        return save(*arguments)
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    assert run("--num-epochs", 1, "--out", "run") == 0
+    assert sorted(f.name for f in Path("run").glob("*")) == FILES
+
+
+def test_records_of_someone_else_are_not_replaced(few, spare, monkeypatch):
+    few.trouble = 1, RuntimeError("too late")
+    few.before = lambda: Path("run/records.json").write_text("theirs")
+    assert run("--num-epochs", 2, "--out", "run") == 1
+    assert Path("run/records.json").read_text() == "theirs"
+    assert len(load_run(next(spare.iterdir())).records) == 1
 
 
 def test_an_empty_folder_that_was_there_stays(few, empty_folder):

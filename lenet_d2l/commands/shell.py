@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 STOPPED = 130  # The exit code of a shell's command that Ctrl-C has ended
+PATIENCE = 10  # Seconds for which a second signal to stop is not obeyed
 SIGNALS = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
@@ -60,38 +62,65 @@ class Stream:
 
 
 @contextmanager
-def streams() -> Iterator[tuple[Stream, Stream]]:
-    """Have stdout and stderr last as long as the command."""
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
-        out = Stream(sys.stdout or nowhere)  # None if the shell closed it
+def streams() -> Iterator[Stream]:
+    """Have stdout and stderr last as long as the command; yield stdout."""
+    # What the shell has closed is None here, and an error in new processes
+    while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(opened, True)
+    with os.fdopen(opened, "w") as nowhere:
+        out = Stream(sys.stdout or nowhere)
         err = Stream(sys.stderr or nowhere)
         with redirect_stdout(out), redirect_stderr(err):  # type: ignore
             try:
-                yield out, err
+                yield out
             finally:
                 out.flush()
                 err.flush()
 
 
-@contextmanager
-def stopped_once() -> Iterator[None]:
-    """Raise KeyboardInterrupt at the first signal to stop, and only then.
+class Stop:
+    """A handler of signals: the first is KeyboardInterrupt, others wait.
 
-    A second one would stop the saving of what the first has stopped.
+    A second one would stop the saving of what the first has stopped. After
+    ``PATIENCE`` it ends the process, which may hang.
     """
 
-    def stop(number: int, frame: object) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self.since: float | None = None
 
+    def __call__(self, number: int, frame: object) -> None:
+        if self.since is None:
+            self.hold()
+            raise KeyboardInterrupt
+        if time.monotonic() - self.since > PATIENCE:
+            os._exit(STOPPED)
+
+    def hold(self) -> None:
+        """Let even a first signal wait from now on."""
+        self.since = time.monotonic()
+
+
+def hold_signals() -> None:
+    """Let no signal stop this command any longer."""
+    for each in SIGNALS:
+        handler = signal.getsignal(each)
+        if isinstance(handler, Stop):
+            handler.hold()
+
+
+@contextmanager
+def stopped_once(to_the_end: bool) -> Iterator[None]:
+    """Handle signals to stop by ``Stop``, even ``to_the_end`` of Python."""
     before = {}
     if threading.current_thread() is threading.main_thread():
+        stop = Stop()
         for each in SIGNALS:
             if signal.getsignal(each) is not signal.SIG_IGN:  # By nohup
                 before[each] = signal.signal(each, stop)
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        hold_signals()
+        if not to_the_end:
+            for each, handler in before.items():
+                signal.signal(each, handler)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib import import_module
@@ -132,12 +133,15 @@ def do_study(
     read_data(parser, READERS[args.data], args.data_dir)
     print(arithmetic(args.device, args.plain or study.plain))
     with ExitStack() as stack:
+        # joblib counts those, of which nothing is kept
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", ".* tasks? which w.* still being")
         failures: tuple = (ImportError, OSError, RuntimeError)
         if args.cluster is not None:
-            client, killed = connect(parser, args.cluster)
+            client, lost = connect(parser, args.cluster)
             stack.enter_context(client)
             stack.enter_context(parallel_config("dask"))
-            failures += (killed,)
+            failures += lost
             if file:
                 client.upload_file(str(file))
         try:
@@ -155,13 +159,15 @@ def do_study(
     return 0
 
 
-def connect(parser: Parser, address: str) -> tuple[Any, type[Exception]]:
+def connect(parser: Parser, address: str) -> tuple[Any, tuple]:
     """Return a client of the Dask scheduler at ``address``.
 
-    With it comes the exception of a run that has killed several workers.
+    With it come the exceptions of a run that has killed several workers, and
+    of a scheduler that has gone.
     """
     try:
         from distributed import Client, KilledWorker
+        from distributed.client import FutureCancelledError
         from distributed.comm import get_address_host_port
     except ImportError:
         parser.error(
@@ -182,4 +188,4 @@ def connect(parser: Parser, address: str) -> tuple[Any, type[Exception]]:
             f"argument --cluster: the workers at {address} have {threads} "
             f"threads; they need at least 2"
         )
-    return client, KilledWorker
+    return client, (KilledWorker, FutureCancelledError)

@@ -23,7 +23,7 @@ from .arguments import (
     read_weights,
     whole_number,
 )
-from .shell import STOPPED
+from .shell import STOPPED, hold_signals
 
 HELP = "train the net, print the post's log, keep the run"
 DESCRIPTION = (
@@ -199,7 +199,7 @@ def keep(folder: Path, write: Callable[[Path], None]) -> Path:
 def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
     """Train, and keep what was finished; return the exit code."""
     from .. import train_ch6
-    from ..results.runs import save_run
+    from ..results.runs import RECORDS, save_run
     from ..training import EpochRecord, training_curves
 
     net, train_iter, test_iter, arithmetic = start(parser, args)
@@ -209,6 +209,8 @@ def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
     settings = {name: vars(args)[name] for name in names}
 
     def save(folder: Path) -> None:
+        if (folder / RECORDS).exists():  # Someone else's, of this minute
+            raise OSError("it holds a run by now")
         save_run(folder, net, records, **settings, arithmetic=arithmetic)
 
     def draw(folder: Path) -> None:
@@ -217,16 +219,19 @@ def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
 
     code = 0
     try:
-        train_ch6(
-            net,
-            WithProgress(train_iter),
-            test_iter,
-            args.num_epochs,
-            args.lr,
-            args.device,
-            curves,
-            records,
-        )
+        try:
+            train_ch6(
+                net,
+                WithProgress(train_iter),
+                test_iter,
+                args.num_epochs,
+                args.lr,
+                args.device,
+                curves,
+                records,
+            )
+        finally:
+            hold_signals()
         if len(records) < args.num_epochs:
             code = STOPPED
     except (ArithmeticError, MemoryError, OSError, RuntimeError) as error:

@@ -329,6 +329,7 @@ def run_study(
         keys = (Key(name, seed) for seed in seeds for name in study.recipes)
         todo = [key for key in keys if key not in finished]
         print(f"runs in {file}: {len(finished)}, to do: {len(todo)}")
+        size = file.stat().st_size
         start = time.monotonic()
         results = Parallel(
             n_jobs=study.jobs or n_jobs, return_as="generator_unordered"
@@ -339,7 +340,7 @@ def run_study(
         with closing(results):
             for done, (key, rows, by) in enumerate(results, 1):
                 lines = study.lines(key, rows)
-                append(file, lines, settings, by)
+                size = append(file, size, lines, settings, by)
                 left = (time.monotonic() - start) / done * (len(todo) - done)
                 print(
                     f"{lines.splitlines()[-1]}; {done} of {len(todo)}, "
@@ -348,22 +349,34 @@ def run_study(
                 )
 
 
-def append(file: Path, lines: str, settings: dict, by: str) -> None:
-    """Append the ``lines`` of a run to ``file``, or keep them elsewhere.
+def append(
+    file: Path, size: int, lines: str, settings: dict[str, Any], by: str
+) -> int:
+    """Append the ``lines`` of a run to ``file``; return its new size.
 
-    The processor that did the run, ``by``, is added to the ``settings``.
+    ``size`` is what it should have. The processor that did the run, ``by``,
+    is added to the ``settings``. What cannot be appended is kept elsewhere.
 
     Raises:
-        OSError: there is no room; the message says where the lines are.
+        OSError: there is no room, or the file was changed; the message says
+            where the lines are.
     """
     try:
-        if by not in (known := settings.get(PROCESSORS, [])):
-            settings[PROCESSORS] = [*known, by]
+        known = settings.get(PROCESSORS, [])
+        if by not in known or not file.with_suffix(".json").exists():
+            settings[PROCESSORS] = list(dict.fromkeys([*known, by]))
             write_settings(file, settings)
-        with file.open("a", encoding="utf-8", newline="") as out:
-            out.write(lines)
-            out.flush()
-            os.fsync(out.fileno())
+        with file.open("r+b") as out:
+            if out.seek(0, os.SEEK_END) != size:
+                raise OSError("someone else has changed it")
+            try:
+                out.write(lines.encode())
+                out.flush()
+                os.fsync(out.fileno())
+            except OSError:
+                os.truncate(file, size)
+                raise
+            return out.tell()
     except OSError as error:
         spare = spare_folder() / file.name
         spare.write_text(lines, "utf-8")
