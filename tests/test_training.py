@@ -381,7 +381,7 @@ def test_what_is_refused_leaves_the_weights_alone(
 
 
 def test_data_without_an_example_is_refused(batches):
-    with pytest.raises(ValueError, match="^train_iter gives no"):
+    with pytest.raises(ValueError, match=r"^train_iter gives no"):
         train_ch6(lenet(), [], batches, 1, 0.9, "cpu")
 
 
