@@ -6,7 +6,6 @@ and the files are small ones that pass for those of the data.
 
 import gzip
 import io
-import json
 import multiprocessing
 import os
 import shutil
@@ -222,7 +221,6 @@ def test_where_the_cache_cannot_be_made_the_data_is_had_with_a_warning(
     small_files, fetched, tmp_path, monkeypatch
 ):
     # Below a file, since root may write to any folder
-    (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.warns(
         UserWarning, match="^Fashion-MNIST was fetched but not"
@@ -290,62 +288,42 @@ def test_torchvisions_mirrors_are_not_waited_for_without_end(
 
     monkeypatch.setattr(IdxFiles, "download", DOWNLOAD)
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", from_mirrors)
-    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(5)
     assert read_without_a_warning() == small_files
-    assert socket.getdefaulttimeout() == before
+    assert socket.getdefaulttimeout() == 5
+    socket.setdefaulttimeout(None)
     said = "Fashion-MNIST: trying torchvision's mirrors\n"
     assert capsys.readouterr() == ("", said)
 
 
 # Debian's package, fetched
 
-# Stands for apt-get and for dpkg-deb, and notes how it is called
-FAKE = """#!{python} -IS
-import json, os, sys
-with open(r"{folder}/log", "a") as log:
-    mode = oct(os.stat(".").st_mode)[-3:]
-    ready = [os.path.isdir(f + "/partial") for f in ("lists", "archives")]
-    print(json.dumps([os.getcwd(), mode, ready, sys.argv[1:]]), file=log)
-if "download" in sys.argv:
-    {download}
-elif sys.argv[1] == "--fsys-tarfile" and sys.argv[2].endswith(".deb"):
-    {unpack}
-"""
-BRINGS_IT = "open('dataset-fashion-mnist_1_all.deb', 'w').close()"
-UNPACKS = "sys.stdout.buffer.write(open(r'{folder}/tar', 'rb').read())"
-
 
 @pytest.fixture
-def debian(small_files, fetched, tmp_path, monkeypatch):
-    """Return a function that puts a fake apt-get and dpkg-deb on PATH."""
+def apt(small_files, fetched, monkeypatch):
+    """apt-get and dpkg-deb that work; the list of how they are called."""
 
-    def install(
-        download=BRINGS_IT, unpack=UNPACKS, programs=("apt-get", "dpkg-deb")
-    ):
-        for name in programs:
-            (folder / name).write_text(
-                FAKE.format(
-                    python=sys.executable,
-                    folder=folder,
-                    download=download,
-                    unpack=unpack.format(folder=folder),
-                )
-            )
-            (folder / name).chmod(0o755)
+    def run(command, folder):
+        mode = oct(folder.stat().st_mode)[-3:]
+        ready = [*map(Path.is_dir, folder.glob("*/partial"))]
+        calls.append((folder, mode, ready, command))
+        if "download" in command:
+            (folder / "dataset-fashion-mnist_1_all.deb").touch()
+        return package.getvalue()
 
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
-    fetched(UNPACK)
+    calls, package = [], io.BytesIO()
     contents = {f"./usr/share/{n}.gz": c for n, c in small_files.items()}
     contents |= {"../evil": b"evil", "./usr/copyright.gz": b"MIT"}
-    with tarfile.open(folder / "tar", "w") as tar:
+    with tarfile.open(fileobj=package, mode="w") as tar:
         tar.addfile(tarfile.TarInfo("./usr/share"))
         for name, content in contents.items():
             member, content = tarfile.TarInfo(name), gzip.compress(content, 1)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return install
+    monkeypatch.setattr(fashion_mnist, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    fetched(UNPACK)
+    return calls
 
 
 @pytest.mark.parametrize(
@@ -353,7 +331,7 @@ def debian(small_files, fetched, tmp_path, monkeypatch):
     [(1000, True, "700"), (0, True, "711"), (0, False, "711")],
 )
 def test_debians_package_is_fetched_unpacked_and_cached(
-    user, known, mode, small_files, debian, tmp_path, monkeypatch, capsys
+    user, known, mode, small_files, apt, tmp_path, monkeypatch, capsys
 ):
     """By any user; as root, apt works as a user of its own, if it has one."""
     owned = []
@@ -365,7 +343,6 @@ def test_debians_package_is_fetched_unpacked_and_cached(
 
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(shutil, "chown", chown)
-    debian()
     assert read_without_a_warning() == cached() == small_files
     partial = [("lists", "partial", "_apt"), ("archives", "partial", "_apt")]
     assert owned == (partial if user == 0 else [])
@@ -374,11 +351,9 @@ def test_debians_package_is_fetched_unpacked_and_cached(
     assert list((tmp_path / "scratch").iterdir()) == []
     assert not list(tmp_path.rglob("evil*"))
 
-    lines = (tmp_path / "bin" / "log").read_text().splitlines()
-    calls = [json.loads(line) for line in lines]
-    folder = calls[0][0]
-    assert folder.startswith(f"{tmp_path}/scratch/fashion-mnist-")
-    assert [call[:3] for call in calls] == [[folder, mode, [True, True]]] * 3
+    folder = apt[0][0]
+    assert folder.name.startswith("fashion-mnist-")
+    assert [call[:3] for call in apt] == [(folder, mode, [True, True])] * 3
     options = [
         f"Dir::State::Lists={folder}/lists",
         f"Dir::Cache={folder}",
@@ -388,40 +363,48 @@ def test_debians_package_is_fetched_unpacked_and_cached(
         f"Acquire::https::Timeout={SILENCE}",
     ]
     options = ["-qq", *(o for option in options for o in ("-o", option))]
-    assert [call[3] for call in calls] == [
-        [*options, "update"],
-        [*options, "download", "dataset-fashion-mnist"],
-        ["--fsys-tarfile", f"{folder}/dataset-fashion-mnist_1_all.deb"],
+    package = folder / "dataset-fashion-mnist_1_all.deb"
+    assert [call[3] for call in apt] == [
+        ["apt-get", *options, "update"],
+        ["apt-get", *options, "download", "dataset-fashion-mnist"],
+        ["dpkg-deb", "--fsys-tarfile", package],
     ]
 
 
-def failing(stdout=b"", stderr=b""):
-    return f"os.write(1, {stdout}); os.write(2, {stderr}); sys.exit(2)"
+@pytest.mark.parametrize("missing", ["apt-get", "dpkg-deb"])
+def test_without_debians_programs_its_package_is_passed_over(
+    missing, apt, monkeypatch
+):
+    monkeypatch.setattr(shutil, "which", lambda program: program != missing)
+    assert why_not_fetched() == "this system has no apt-get and dpkg-deb"
+
+
+def test_an_apt_that_brings_no_package_is_passed_over(apt, monkeypatch):
+    monkeypatch.setattr(fashion_mnist, "run", lambda command, folder: b"")
+    said = "apt-get brought no dataset-fashion-mnist"
+    assert why_not_fetched() == said
+
+
+def test_a_command_runs_in_its_folder_and_its_output_is_returned(tmp_path):
+    command = [sys.executable, "-c", "import os; print(os.getcwd())"]
+    assert fashion_mnist.run(command, tmp_path) == b"%s\n" % bytes(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("system", "reason"),
+    ("stdout", "stderr", "reason"),
     [
-        # The first error, else the last line
-        ({"download": failing(b"a", b"W: b\nE: c\nE: d\n")}, "E: c"),
-        ({"download": failing(b"a", b"b\nc\n")}, "c"),
-        ({"download": failing(b"a\nb")}, "b"),
+        (b"a", b"W: b\nE: c\nE: d\n", "E: c"),
+        (b"a", b"b\nc\n", "c"),
+        (b"a\nb", b"", "b"),
+        (b"", b"", f"{sys.executable} failed"),
         # In Latin-1, as a German apt may write it
-        (
-            {"download": failing(b"", b"E: Ung\xfcltig")},
-            "E: Ung\N{REPLACEMENT CHARACTER}ltig",
-        ),
-        ({"download": "0"}, "apt-get brought no dataset-fashion-mnist"),
-        ({"unpack": failing()}, "dpkg-deb failed"),
-        *(
-            ({"programs": [name]}, "this system has no apt-get and dpkg-deb")
-            for name in ("apt-get", "dpkg-deb")
-        ),
+        (b"", b"E: Ung\xfcltig", "E: Ung\N{REPLACEMENT CHARACTER}ltig"),
     ],
 )
-def test_a_package_that_cannot_be_had_is_passed_over(
-    system, reason, debian, tmp_path
+def test_the_first_error_of_a_command_or_its_last_line_is_the_reason(
+    stdout, stderr, reason, tmp_path
 ):
-    debian(**system)
-    assert why_not_fetched() == reason
-    assert list((tmp_path / "scratch").iterdir()) == []
+    code = f"import os; os.write(1, {stdout}); os.write(2, {stderr}); exit(2)"
+    with pytest.raises(RuntimeError) as error:
+        fashion_mnist.run([sys.executable, "-c", code], tmp_path)
+    assert str(error.value) == reason
