@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             code = STOPPED
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
+            where = f"{error.filename!r}: " if error.filename else ""
             said = f"{args.parser.prog}: stopped: {where}{reason(error)}"
             print(said, file=sys.stderr)
             code = 1

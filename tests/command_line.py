@@ -14,3 +14,11 @@ def run(*arguments):
     except KeyboardInterrupt:
         # Else it would end pytest
         return "a traceback of KeyboardInterrupt"
+
+
+def the_error_line(capsys, command="train"):
+    """The one line on stderr of a command line that is wrong."""
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"python -m lenet_d2l {command}: error: ")
+    assert line.isprintable()
+    return line

@@ -1,6 +1,7 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
 import hashlib
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch.utils.data import DataLoader, TensorDataset
 
 from lenet_d2l import load_data_fashion_mnist
@@ -22,6 +24,16 @@ BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 STUDIES = BOOK / "studies"
 sys.path.append(str(STUDIES))  # Where the book's studies are defined
+
+# The same examples at each run, however slow the machine
+settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("same")
 
 each_chapter = pytest.mark.parametrize(
     "chapter", CHAPTERS, ids=lambda path: path.name
@@ -83,6 +95,15 @@ def defined_study(name):
     if name in ("seeds", "fused"):
         return Study({"post": Recipe()})
     return import_module(name).STUDY
+
+
+@pytest.fixture
+def closed_pipe():
+    """A file whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as file:
+        yield file
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,4 @@
+import io
 import re
 from types import SimpleNamespace
 
@@ -230,7 +231,7 @@ def test_in_a_notebook_one_figure_is_shown_and_updated(monkeypatch, capsys):
 
     def update(figure):
         events.append(figure)
-        figure.canvas.draw()
+        figure.savefig(io.BytesIO())
 
     monkeypatch.setattr(animator, "display", display)
     shell = SimpleNamespace(kernel="any")

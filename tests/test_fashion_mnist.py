@@ -221,6 +221,7 @@ def test_where_the_cache_cannot_be_made_the_data_is_had_with_a_warning(
     small_files, fetched, tmp_path, monkeypatch
 ):
     # Below a file, since root may write to any folder
+    (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.warns(
         UserWarning, match="^Fashion-MNIST was fetched but not"

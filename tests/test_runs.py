@@ -1,13 +1,26 @@
 import json
+import math
+import re
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 from torch import nn
 
 from lenet_d2l import EpochRecord, lenet
-from lenet_d2l.results import runs
-from lenet_d2l.results.runs import load_run, load_weights, save_run
+from lenet_d2l.results.runs import (
+    digest,
+    load_run,
+    load_weights,
+    own_sources,
+    save_run,
+)
+
+CUTS = 0, 7, 100_000  # Bytes
 
 RECORDS = [
     EpochRecord(0, 2.317, 0.102, 0.1, 3.437, 0.25, 60_000, "cpu"),
@@ -34,6 +47,9 @@ def test_versions_and_machine_are_recorded(tmp_path):
     assert settings["d2l"] == "0.17.0"
     assert settings["torch"] == torch.__version__.split("+")[0]
     assert settings["threads"] == torch.get_num_threads()
+    assert settings["lenet_d2l"] == version("lenet-d2l")
+    assert settings["cuda"] == torch.version.cuda
+    assert settings["processor"]
     assert {"python", "machine"} <= settings.keys()
 
 
@@ -66,41 +82,44 @@ def test_weights_are_safetensors_and_records_json_without_pickle(tmp_path):
     assert run["records"][0]["train_loss"] == 2.317
 
 
-def test_weights_that_are_missing_are_an_error_that_names_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
-        load_weights(lenet(), tmp_path / "none.safetensors")
+WRONG_WEIGHTS = {
+    "none": "No such file",
+    "text": "text is no safetensors file",
+    **{f"{size} bytes": "bytes is no safetensors file" for size in CUTS},
+    # The same shapes under other names, a layer missing, another shape
+    "renamed": "of 1.weight is missing, here it is [6, 1, 5, 5]",
+    "short": "of 12.weight is missing, here it is [10, 84]",
+    "wide": "of 12.weight is [11, 84], here it is [10, 84]",
+    "nan": "nan: not all of 12.bias are finite numbers",
+    "complex": "complex: not all of 12.bias are finite numbers",
+}
 
 
-def test_weights_that_are_text_are_an_error(tmp_path):
-    file = tmp_path / "text.safetensors"
-    file.write_text("These are no weights, but long enough to look like it")
-    with pytest.raises(ValueError, match="no safetensors file") as error:
-        load_weights(lenet(), file)
-    assert str(file) in str(error.value)
-
-
-@pytest.mark.parametrize("size", [0, 7, 100_000])
-def test_weights_that_are_cut_short_are_an_error(size, tmp_path):
-    save_run(tmp_path, lenet(), RECORDS)
-    file = tmp_path / "weights.safetensors"
-    file.write_bytes(file.read_bytes()[:size])
-    with pytest.raises(ValueError, match="no safetensors file"):
-        load_weights(lenet(), file)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        nn.Linear(3, 2),
-        nn.Sequential(lenet()),  # The same shapes under other names
-        lenet()[:-1],  # One layer missing
-        nn.Sequential(*lenet()[:-1], nn.Linear(84, 11)),  # Another shape
-    ],
-)
-def test_weights_of_another_net_are_an_error(other, tmp_path):
-    save_run(tmp_path, other, RECORDS)
-    with pytest.raises(ValueError, match="weights of this net"):
-        load_weights(lenet(), tmp_path / "weights.safetensors")
+@pytest.mark.parametrize("name", WRONG_WEIGHTS)
+@pytest.mark.filterwarnings("error")
+def test_weights_that_do_not_fit_are_an_error_and_change_no_net(
+    name, tmp_path
+):
+    net = lenet()
+    whole = save(net.state_dict())
+    (tmp_path / "text").write_text("These are no weights, but look like it")
+    for size in CUTS:
+        (tmp_path / f"{size} bytes").write_bytes(whole[:size])
+    bias = torch.full([10], math.nan)
+    for other, weights in {
+        "renamed": nn.Sequential(net).state_dict(),
+        "short": net[:-1].state_dict(),
+        "wide": nn.Sequential(*net[:-1], nn.Linear(84, 11)).state_dict(),
+        "nan": net.state_dict() | {"12.bias": bias},
+        "complex": net.state_dict() | {"12.bias": torch.zeros(10) * 1j},
+    }.items():
+        (tmp_path / other).write_bytes(save(weights))
+    before = [p.clone() for p in net.parameters()]
+    with pytest.raises(
+        (FileNotFoundError, ValueError), match=re.escape(WRONG_WEIGHTS[name])
+    ):
+        load_weights(net, tmp_path / name)
+    assert all(map(torch.equal, before, net.parameters()))
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path):
@@ -108,35 +127,35 @@ def test_a_folder_without_a_run_is_an_error(tmp_path):
         load_run(tmp_path)
 
 
-def fail_half_way(*args):
-    """Write half a file where the writer was told to, then fail."""
-    for argument in args:
-        if hasattr(argument, "write_bytes"):
-            argument.write_bytes(b"half")
+def half(path, *others):
+    with path.open("wb") as file:
+        file.write(b"half")
     raise OSError(28, "No space left on device")
 
 
-def test_weights_that_cannot_be_written_leave_the_old_run(
-    tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("method", ["write_bytes", "write_text"])
+def test_a_full_disk_leaves_the_old_run(method, tmp_path, monkeypatch):
+    """All of it: new weights would not be those of the old records."""
     save_run(tmp_path, lenet(), RECORDS)
     before = contents(tmp_path)
-    monkeypatch.setattr(runs, "save_file", fail_half_way)
+    monkeypatch.setattr(Path, method, half)
     with pytest.raises(OSError, match="No space"):
         save_run(tmp_path, lenet(), RECORDS[:1])
     assert contents(tmp_path) == before
 
 
-def test_records_that_cannot_be_written_leave_the_old_run(
-    tmp_path, monkeypatch
-):
-    """The old weights too: new ones would not be those of the records."""
+def test_the_records_come_last(tmp_path, monkeypatch):
+    """Where they are, the weights are."""
+    replaced = []
+    replace = Path.replace
+
+    def note(scratch, target):
+        replaced.append(target.name)
+        return replace(scratch, target)
+
+    monkeypatch.setattr(Path, "replace", note)
     save_run(tmp_path, lenet(), RECORDS)
-    before = contents(tmp_path)
-    monkeypatch.setattr("pathlib.Path.write_text", fail_half_way)
-    with pytest.raises(OSError, match="No space"):
-        save_run(tmp_path, lenet(), RECORDS[:1])
-    assert contents(tmp_path) == before
+    assert replaced == ["weights.safetensors", "records.json"]
 
 
 def test_a_setting_that_json_cannot_hold_leaves_the_old_run(tmp_path):
@@ -145,3 +164,24 @@ def test_a_setting_that_json_cannot_hold_leaves_the_old_run(tmp_path):
     with pytest.raises(TypeError):
         save_run(tmp_path, lenet(), RECORDS, device=torch.device("cpu"))
     assert contents(tmp_path) == before
+
+
+def once(x):
+    """Say one thing."""
+    return x + 1
+
+
+def test_the_digest_is_of_code_and_not_of_its_words():
+    code = 'def f(x):\n    """A."""\n    return x  # B\n'
+    same = code.replace("A", "C").replace("B", "D")
+    assert digest(code) == digest(same)
+    assert digest(code) != digest(code.replace("return x", "return 1"))
+    assert digest(code, code) != digest(code)
+
+
+def test_own_sources_are_those_of_nobody_whose_version_is_kept():
+    (source,) = own_sources(once)
+    assert source.startswith("def once(x):")
+    assert own_sources(partial(once, key=once)) == [source, source]
+    for others in lenet, torch.optim.SGD, 0.9, None, print:
+        assert own_sources(others) == []

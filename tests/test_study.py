@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import cloudpickle
 import pandas as pd
@@ -137,6 +138,20 @@ def test_a_header_written_in_part_is_no_obstacle(tmp_path):
         (lambda text: text.replace("\n1,0", "\n-1,0"), "has the line '-1,0"),
         (lambda text: text.replace(",", ",,", 9), "its first line"),
         (lambda text: text + "1,2,3,4,5,6\n", "line '1,2,3,4,5,6'"),
+        (lambda text: text.replace("\n1,0", "\n1.5,0"), "the line '1.5,0"),
+        (
+            lambda text: text.replace("\n1,0", f"\n{10**30},0"),
+            "the line '1000",
+        ),
+        (lambda text: text.replace("\n1,0", "\n,0"), "has the line ',0"),
+        (lambda text: text.replace("1,1,", "1,1e999,"), "rows in order"),
+        (lambda text: text.replace("1,1,", "1,nan,"), "rows in order"),
+        (lambda text: text.replace("1,1,", "1,2,"), "rows in order"),
+        (lambda text: text.replace("1,1,", "1,\0,"), "not of this study"),
+        (
+            lambda text: text.replace("\n1,0", "\n\udcff,0"),
+            "not of this study",
+        ),
     ],
 )
 def test_a_file_that_is_no_csv_of_the_study_is_refused_and_kept(
@@ -144,10 +159,10 @@ def test_a_file_that_is_no_csv_of_the_study_is_refused_and_kept(
 ):
     file = tmp_path / "seeds.csv"
     run_study(STUDY, range(2), file, n_jobs=1)
-    file.write_text(text := change(file.read_text()))
+    file.write_bytes(text := os.fsencode(change(file.read_text())))
     with pytest.raises(StudyFileError, match=said):
         run_study(STUDY, range(2), file, n_jobs=1)
-    assert file.read_text() == text
+    assert file.read_bytes() == text
 
 
 @pytest.mark.parametrize(
@@ -174,13 +189,92 @@ def test_a_file_of_other_settings_is_refused_and_kept(
     assert after == before
 
 
-def test_a_file_that_nothing_says_how_it_was_made_is_refused(tmp_path):
+NO_SETTINGS = [
+    *(None, "", "[", "[]", "null", "3", '"text"', "{}", "\udcff"),
+    *("[" * 100_000, '{"recipes": 3}', '{"recipes": []}'),
+]
+
+
+@pytest.mark.parametrize("text", NO_SETTINGS, ids=lambda t: repr(t)[:20])
+def test_a_file_that_nothing_says_how_it_was_made_is_refused(text, tmp_path):
     file = tmp_path / "seeds.csv"
-    file.write_text(HEADER)
+    run_study(STUDY, range(1), file, n_jobs=1)
+    rows, beside = file.read_text(), tmp_path / "seeds.json"
+    beside.unlink()
+    if text is not None:
+        beside.write_bytes(os.fsencode(text))
     with pytest.raises(
         StudyFileError, match=r"no seeds\.json beside .* says how it was made"
     ):
         run_study(STUDY, range(1), file, n_jobs=1)
+    assert file.read_text() == rows
+    assert text is None or beside.read_bytes() == os.fsencode(text)
+
+
+@pytest.mark.parametrize("environment", [[], {}, {"python": "3.11"}, None])
+def test_rows_without_their_environment_get_no_other(environment, tmp_path):
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(1), file, n_jobs=1)
+    beside = file.with_suffix(".json")
+    made = json.loads(beside.read_text()) | {"environment": environment}
+    beside.write_text(json.dumps(made))
+    with pytest.raises(StudyFileError, match=r"environment\.\w+ [n3]"):
+        run_study(STUDY, range(2), file, n_jobs=1)
+    assert json.loads(beside.read_text()) == made
+
+
+def test_rows_of_other_code_are_not_continued(tmp_path, monkeypatch):
+    """Though its function has the same name, in a partial or not."""
+
+    def changed(recipe, seed, train_iter, test_iter, device, name):
+        return []
+
+    changed.__name__ = "invented"
+    file = tmp_path / "seeds.csv"
+    run_study(STUDY, range(1), file, n_jobs=1)
+    for measure in changed, partial(changed):
+        with pytest.raises(StudyFileError, match=r"recipes\.post\.code"):
+            run_study(replace(STUDY, measure=measure), range(2), file)
+
+
+def test_the_json_names_each_processor_that_made_rows(tmp_path, monkeypatch):
+    file = tmp_path / "seeds.csv"
+    for i, name in enumerate("aab", 1):
+        monkeypatch.setattr(runner, "processor", lambda device, n=name: n)
+        run_study(STUDY, range(i), file, n_jobs=1)
+    made = json.loads(file.with_suffix(".json").read_text())
+    assert made["processors"] == ["a", "b"]
+    del made["processors"]
+    file.with_suffix(".json").write_text(json.dumps(made))
+    run_study(STUDY, range(4), file, n_jobs=1)
+    made = json.loads(file.with_suffix(".json").read_text())
+    assert made["processors"] == ["not recorded", "b"]
+
+
+def test_a_run_that_does_not_fit_is_kept_elsewhere(tmp_path, monkeypatch):
+    def full(opened):
+        raise OSError(28, "No space left on device")
+
+    def run_on_a_full_disk(*arguments):
+        monkeypatch.setattr(os, "fsync", full)
+        return invented(*arguments)
+
+    file = tmp_path / "seeds.csv"
+    monkeypatch.setattr(runner, "spare_folder", lambda: tmp_path / "spare")
+    (tmp_path / "spare").mkdir()
+    study = replace(STUDY, measure=run_on_a_full_disk)
+    with pytest.raises(OSError, match=r"No space .*spare/seeds\.csv, append"):
+        run_study(study, range(1), file, n_jobs=1)
+    kept = (tmp_path / "spare/seeds.csv").read_text()
+    assert kept.startswith("0,0,0.000000,0.500000,")
+    assert len(kept.splitlines()) == 2
+    assert file.read_text() == HEADER
+
+
+def test_a_study_of_time_does_one_run_at_a_time(tmp_path):
+    file = tmp_path / "seeds.csv"
+    run_study(replace(STUDY, jobs=1), range(4), file, n_jobs=2)
+    assert set(pd.read_csv(file).test_acc) == {float(os.getpid())}
 
 
 def test_a_new_recipe_may_join_the_others(tmp_path):
@@ -217,15 +311,16 @@ def test_runs_and_json_have_the_arithmetic_of_the_study(
 @pytest.mark.parametrize(
     ("name", "here"),
     [
-        ("environment", {"torch": "0.1"}),
+        ("environment", {"torch": "0.1", "processor": ""}),
         ("arithmetic", Arithmetic("0.1", "a test wants it")),
     ],
 )
 def test_a_worker_of_another_environment_does_no_run(name, here, monkeypatch):
     settings = STUDY.settings("cpu", "fashion-mnist", plain=False)
     monkeypatch.setattr(runner, name, lambda *arguments: here)
+    key = runner.Key("post", 0)
     with pytest.raises(RuntimeError, match=r"a worker has .*'0\.1'"):
-        runner.measure_run(STUDY, runner.Key("post", 0), settings, None)
+        runner.measure_run(STUDY, key, settings, None, os.getpid())
 
 
 def broken(recipe, seed, train_iter, test_iter, device, name):
@@ -268,7 +363,8 @@ def started(file, tests):
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -283,12 +379,24 @@ def wait_for(condition, seconds=300):
         time.sleep(0.05)
 
 
-def test_killed_and_started_again_it_keeps_what_was_finished(
+def running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_killed_it_takes_its_processes_along_and_goes_on_from_there(
     tmp_path, request
 ):
     file = tmp_path / "seeds.csv"
-    with started(file, request.path.parent):
+    with started(file, request.path.parent) as process:
         wait_for(lambda: rows_in(file) >= 4)
+        process.kill()  # And not its group
+        process.wait()
+        pids = set(pd.read_csv(file).test_acc.astype(int))
+        wait_for(lambda: not any(map(running, pids)), 30)
     before = file.read_text()
     finished = set(seeds_of(file))
     assert len(finished) < 8
@@ -303,7 +411,9 @@ def test_two_studies_cannot_write_one_file(tmp_path, request):
     file = tmp_path / "seeds.csv"
     with started(file, request.path.parent):
         wait_for(lambda: rows_in(file) >= 2)
-        with pytest.raises(StudyFileError, match="another study is writing"):
+        with pytest.raises(
+            StudyFileError, match="another process is writing"
+        ):
             run_study(SLOW, range(8), file, n_jobs=1)
 
 

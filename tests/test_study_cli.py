@@ -1,15 +1,13 @@
 """``seeds`` and ``study`` on the command line; nothing is trained."""
 
 import sys
-import time
 
 import pandas as pd
 import pytest
-from command_line import USAGE, run
+from command_line import USAGE, run, the_error_line
 from conftest import STUDIES, defined_study
 from distributed import LocalCluster
 
-from lenet_d2l.__main__ import COMMANDS
 from lenet_d2l.studies import runner
 
 # A study whose rows say from which seed they are, and from which process
@@ -62,13 +60,6 @@ def study(file, *more):
     return run("study", file, "--seeds", "0:2", "--out", "seeds.csv", *more)
 
 
-def the_error_line(capsys, command="seeds"):
-    """The one line on stderr of a command line that is wrong."""
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"python -m lenet_d2l {command}: error: ")
-    return line
-
-
 # What a command asks of a study
 
 
@@ -104,66 +95,15 @@ def test_a_study_is_done_by_processes_and_goes_on(tiny, capsys):
 
 # Input that is wrong
 
-OUT = ["--out", "new.csv"]
-RANGES = [
-    *("5", "5:1", "a:b", "-1:3", "0:0", "1:2:3", "1.5:3", "3:", ":", ""),
-    "0:99999999999999999999",
-]
-
-
-@pytest.mark.parametrize("value", RANGES)
-def test_seeds_that_are_no_range_are_one_line(value, calls, capsys):
-    assert run("seeds", f"--seeds={value}", *OUT) == USAGE
-    line = the_error_line(capsys)
-    assert "argument --seeds: must be two whole numbers" in line
-    assert line.endswith(f"not {value!r}")
-    assert calls == []
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "said"),
-    [
-        ("--out", "new.txt", "'new.txt' does not end in .csv"),
-        ("--out", "new", "'new' does not end in .csv"),
-        ("--out", "none/new.csv", "there is no folder 'none'"),
-        ("--data-dir", "nonsense", "'nonsense' is not a folder"),
-        ("--jobs", "0", "a whole number of at least 1, not '0'"),
-        ("--jobs", "-1", "a whole number of at least 1, not '-1'"),
-        ("--jobs", "two", "a whole number of at least 1, not 'two'"),
-        ("--device", "cuda:77", "'cuda:77' is missing; this machine has cpu"),
-        ("--device", "nonsense", "must be cpu, cuda, mps, xpu"),
-        ("--cluster", "nonsense", "nonsense"),
-        ("--cluster", "foo://x", "foo://x"),
-    ],
-)
-def test_a_wrong_value_is_one_line(
-    option, value, said, calls, empty_folder, capsys
-):
-    assert seeds(option, value) == USAGE
-    line = the_error_line(capsys)
-    assert f"argument {option}: " in line
-    assert said in line
-    assert calls == []
-    assert list(empty_folder.iterdir()) == []
-
-
-@pytest.mark.parametrize("option", ["--seeds", "--out"])
-def test_what_is_missing_is_named(option, calls, capsys):
-    given = {"--seeds": "0:2", "--out": "new.csv"}
-    del given[option]
-    assert run("seeds", *(part for pair in given.items() for part in pair))
-    line = the_error_line(capsys)
-    assert f"required: {option}" in line
-    assert calls == []
-
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (None, "there is no file 'my_study.py'"),
+        ("raise SystemExit", "my_study.py: SystemExit()"),
         ("1 / 0", "my_study.py: ZeroDivisionError('division by zero')"),
-        ("x = 1", "has no attribute 'STUDY'"),
-        ("STUDY = 1", "my_study.py: TypeError('its STUDY is not a Study')"),
+        ("x = 1", "ImportError('it defines no Study named STUDY')"),
+        ("STUDY = 1", "ImportError('it defines no Study named STUDY')"),
     ],
 )
 def test_a_file_that_defines_no_study_is_one_line(
@@ -238,12 +178,6 @@ def test_ctrl_c_says_how_to_go_on_and_exits_130(monkeypatch, capsys):
     assert printed.err == ""
 
 
-def test_more_seeds_than_anyone_trains_are_refused(calls, capsys):
-    assert run("seeds", "--seeds", "0:1000001", *OUT) == USAGE
-    assert "must be at most 1,000,000 seeds" in the_error_line(capsys)
-    assert calls == []
-
-
 # A cluster
 
 
@@ -259,10 +193,8 @@ def test_a_cluster_does_the_runs(tiny):
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(calls, capsys):
-    start = time.monotonic()
     assert seeds("--cluster", "tcp://127.0.0.1:9") == USAGE
-    assert time.monotonic() - start < 15
-    line = the_error_line(capsys)
+    line = the_error_line(capsys, "seeds")
     assert "argument --cluster: tcp://127.0.0.1:9: Timed out" in line
     assert calls == []
 
@@ -273,7 +205,9 @@ def test_a_cluster_of_one_thread_is_refused(calls, capsys):
         n_workers=1, threads_per_worker=1, dashboard_address=None
     ) as cluster:
         assert seeds("--cluster", cluster.scheduler_address) == USAGE
-    assert "have 1 threads; they need at least 2" in the_error_line(capsys)
+    assert "have 1 threads; they need at least 2" in the_error_line(
+        capsys, "seeds"
+    )
     assert calls == []
 
 
@@ -282,7 +216,7 @@ def test_a_cluster_without_dask_is_one_line_that_says_what_to_install(
 ):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert seeds("--cluster", "tcp://127.0.0.1:9") == USAGE
-    line = the_error_line(capsys)
+    line = the_error_line(capsys, "seeds")
     assert "argument --cluster: Dask is missing" in line
     assert "pip install 'lenet-d2l[cluster]'" in line
     assert calls == []
@@ -291,27 +225,3 @@ def test_a_cluster_without_dask_is_one_line_that_says_what_to_install(
 def test_dask_is_needed_for_a_cluster_only(calls, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert seeds() == 0
-
-
-# Help
-
-
-def test_the_plain_command_names_the_others(capsys):
-    assert run("--help") == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert "usage: python -m lenet_d2l [-h]" in text
-    assert all(f" {name} " in text for name in COMMANDS)
-    assert "COMMAND --help' lists the options" in text
-
-
-@pytest.mark.parametrize("command", ["seeds", "study"])
-def test_the_help_of_a_command_has_its_options(command, capsys):
-    assert run(command, "--help") == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert f"usage: python -m lenet_d2l {command} [-h]" in text
-    for option in (
-        *("--seeds FIRST:END", "--out FILE", "--jobs N"),
-        *("--cluster ADDRESS", "--device DEVICE", "--data-dir FOLDER"),
-    ):
-        assert f" {option} " in text
-    assert command != "study" or " FILE.py " in text

@@ -105,7 +105,7 @@ def load(parser: Parser, file: Path) -> "Study":
             raise ImportError(f"{module.__file__} has the same name")
         if not isinstance(getattr(module, "STUDY", None), Study):
             raise ImportError("it defines no Study named STUDY")
-    except Exception as error:  # It may do anything
+    except (Exception, SystemExit) as error:  # It may do anything
         parser.error(f"argument FILE.py: {file}: {error!r}")
     return module.STUDY
 

@@ -47,8 +47,8 @@ def open_picture(file: str | os.PathLike[str]) -> Image.Image:
     with Path(file).open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            picture = Image.open(stream, formats=FORMATS)
-            picture = ImageOps.exif_transpose(picture)
+            opened = Image.open(stream, formats=FORMATS)
+            picture = ImageOps.exif_transpose(opened)
             if picture.mode.startswith(("I", "F")):
                 grey = np.asarray(picture, dtype=np.float64)
                 if not np.isfinite(grey).all():

@@ -338,10 +338,8 @@ def run_study(
         )
         with closing(results):
             for done, (key, rows, by) in enumerate(results, 1):
-                if by not in (known := settings.get(PROCESSORS, [])):
-                    settings[PROCESSORS] = [*known, by]
-                    write_settings(file, settings)
-                append(file, lines := study.lines(key, rows))
+                lines = study.lines(key, rows)
+                append(file, lines, settings, by)
                 left = (time.monotonic() - start) / done * (len(todo) - done)
                 print(
                     f"{lines.splitlines()[-1]}; {done} of {len(todo)}, "
@@ -350,13 +348,18 @@ def run_study(
                 )
 
 
-def append(file: Path, lines: str) -> None:
+def append(file: Path, lines: str, settings: dict, by: str) -> None:
     """Append the ``lines`` of a run to ``file``, or keep them elsewhere.
+
+    The processor that did the run, ``by``, is added to the ``settings``.
 
     Raises:
         OSError: there is no room; the message says where the lines are.
     """
     try:
+        if by not in (known := settings.get(PROCESSORS, [])):
+            settings[PROCESSORS] = [*known, by]
+            write_settings(file, settings)
         with file.open("a", encoding="utf-8", newline="") as out:
             out.write(lines)
             out.flush()
@@ -365,7 +368,6 @@ def append(file: Path, lines: str) -> None:
         spare = spare_folder() / file.name
         spare.write_text(lines, "utf-8")
         raise OSError(
-            error.errno,
             f"{file}: {reason(error)}; the last run is in {spare}, append "
-            f"its lines",
+            f"its lines"
         ) from error

@@ -3,24 +3,26 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
-from command_line import USAGE, run
+from command_line import USAGE, run, the_error_line
 from PIL import Image
-from torch import nn
 from torch.utils.data import DataLoader
 
 import lenet_d2l.commands.train as cli
 from lenet_d2l import data, lenet, train_ch6
-from lenet_d2l.__main__ import COMMANDS
-from lenet_d2l.commands.arguments import Parser
+from lenet_d2l._files import alone
+from lenet_d2l.commands.shell import SIGNALS
 from lenet_d2l.datasets import fashion_mnist
 from lenet_d2l.datasets.idx_files import IdxFiles
-from lenet_d2l.results.runs import load_run, load_weights, save_run
+from lenet_d2l.results.runs import load_run, load_weights
 from lenet_d2l.speed import fused
 from lenet_d2l.speed.fused import Arithmetic, arithmetic
+
+FILES = ["curves.png", "records.json", "weights.safetensors"]
 
 
 @pytest.fixture(autouse=True)
@@ -31,16 +33,22 @@ def empty_folder(tmp_path, monkeypatch):
     return tmp_path / "here"
 
 
-class Interrupted:
-    """A loader whose third minibatch of the given epoch brings Ctrl-C."""
+class Troubled:
+    """A loader whose third minibatch of an epoch brings trouble: an error,
+    or a signal and, when that has been heard, another."""
 
-    def __init__(self, loader, epoch):
-        self.loader, self.epoch = loader, epoch
+    def __init__(self, loader, epoch, trouble):
+        self.loader, self.epoch, self.trouble = loader, epoch, trouble
 
     def __iter__(self):
         for i, batch in enumerate(self.loader):
             if (self.epoch, i) == (0, 2):
-                signal.raise_signal(signal.SIGINT)
+                if isinstance(self.trouble, Exception):
+                    raise self.trouble
+                try:
+                    signal.raise_signal(self.trouble)
+                finally:
+                    signal.raise_signal(self.trouble)
             yield batch
         self.epoch -= 1
 
@@ -52,11 +60,11 @@ def few(some_images, monkeypatch):
     def load(files, batch_size):
         load.batch_size = batch_size
         shuffled = DataLoader(some_images.dataset, 64, shuffle=True)
-        if load.interrupt_in is not None:
-            shuffled = Interrupted(shuffled, load.interrupt_in)
+        if load.trouble is not None:
+            shuffled = Troubled(shuffled, *load.trouble)
         return shuffled, some_images
 
-    load.interrupt_in = None
+    load.trouble = None
     monkeypatch.setattr(data, "minibatches", load)
     return load
 
@@ -107,188 +115,6 @@ def test_plain_and_device_decide_the_arithmetic(few, monkeypatch):
     for options in [], ["--plain"]:
         run("--num-epochs", 1, "--device", "cpu", *options)
     assert asked == [("cpu", False), ("cpu", True)]
-
-
-# Input that is wrong
-
-BELOW_A_FILE = "a-file/run"
-
-WRONG = {
-    # Option and value: what the error line says of it
-    ("--lr", "-1"): "finite number above 0.*'-1'",
-    ("--lr", "0"): "finite number above 0.*'0'",
-    ("--lr", "nan"): "finite number above 0.*'nan'",
-    ("--lr", "inf"): "finite number above 0.*'inf'",
-    ("--lr", "fast"): "finite number above 0.*'fast'",
-    # Torch cannot convert it to float32
-    ("--lr", "1e39"): "number above 0.*'1e39'",
-    ("--device", "cuda:7"): "'cuda:7' is missing; .* has cpu",
-    ("--device", "meta"): "must be cpu, cuda, .*, not 'meta'",
-    ("--device", "nonsense"): "must be cpu, cuda, .*, not 'nonsense'",
-    ("--num-epochs", "0"): "whole number of at least 1, not '0'",
-    ("--num-epochs", "-3"): "whole number of at least 1, not '-3'",
-    ("--num-epochs", "1.5"): r"whole number of at least 1, not '1\.5'",
-    ("--num-epochs", "ten"): "whole number of at least 1, not 'ten'",
-    ("--batch-size", "0"): "whole number from 1 to 60000, not '0'",
-    ("--batch-size", "70000"): "whole number from 1 to 60000, not '70000'",
-    ("--seed", "-1"): "whole number from 0 .*, not '-1'",
-    ("--seed", str(2**63)): f"whole number from 0 .*, not '{2**63}'",
-    ("--out", BELOW_A_FILE): f"{BELOW_A_FILE} cannot be written",
-    ("--out", "a-file"): "a-file cannot be written",
-    ("--out", "a-run"): "a-run holds a run already; name another",
-    ("--weights", "none.safetensors"): r"none\.safetensors",
-    ("--weights", "a-file"): "a-file is no safetensors file",
-    ("--weights", "a-folder"): "a-folder",
-    ("--weights", "other.safetensors"): "not hold the weights of this net",
-}
-
-
-@pytest.fixture
-def surroundings(empty_folder, capsys):
-    """The files that the wrong options name."""
-    (empty_folder / "a-file").write_text("text, and no weights\n" * 9)
-    (empty_folder / "a-folder").mkdir()
-    (empty_folder / "a-run").mkdir()
-    (empty_folder / "a-run" / "records.json").write_text("{}")
-    save_run(empty_folder / "other", nn.Linear(2, 2), [])
-    (empty_folder / "other" / "weights.safetensors").rename(
-        empty_folder / "other.safetensors"
-    )
-    return empty_folder
-
-
-def the_error_line(capsys):
-    """The one line on stderr of a command line that is wrong."""
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    (line,) = printed.err.splitlines()
-    assert re.match("python -m lenet_d2l( [a-z]+)?: error: ", line)
-    return line
-
-
-@pytest.mark.parametrize(("option", "value"), WRONG)
-def test_a_wrong_value_is_one_line_that_says_what_would_be_right(
-    option, value, few, surroundings, capsys
-):
-    before = sorted(surroundings.rglob("*"))
-    assert run(option, value) == USAGE
-    line = the_error_line(capsys)
-    assert f"argument {option}: " in line
-    assert re.search(WRONG[option, value], line)
-    assert sorted(surroundings.rglob("*")) == before
-
-
-@pytest.mark.parametrize("folder", ["none", "a-file"])
-def test_a_data_dir_that_is_no_folder_is_one_line(
-    folder, surroundings, capsys
-):
-    before = sorted(surroundings.rglob("*"))
-    assert run("--data-dir", folder, "--out", "run") == USAGE
-    line = the_error_line(capsys)
-    assert "argument --data-dir: " in line
-    assert f"'{folder}' is not a folder" in line
-    assert sorted(surroundings.rglob("*")) == before
-
-
-def test_an_unknown_argument_is_one_line(few, empty_folder, capsys):
-    assert run("--epochs", "3") == USAGE
-    assert "--epochs" in the_error_line(capsys)
-    assert list(empty_folder.iterdir()) == []
-
-
-def test_a_wrong_value_is_the_same_from_a_shell(empty_folder):
-    result = in_process("--lr", "-1", "--out", "run")
-    assert result.returncode == USAGE
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert "finite number above 0" in line
-    assert list(empty_folder.iterdir()) == []
-
-
-# Help
-
-
-def test_help_explains_every_option_with_its_default(capsys):
-    assert run("train", "--help") == 0
-    text = " ".join(capsys.readouterr().out.split())
-    explained = {
-        "--seed N": "(default: 0)",
-        "--device DEVICE": "(default: a CUDA GPU if there is one, else cpu)",
-        "--num-epochs N": "(default: 10)",
-        "--lr LR": "(default: 0.9)",
-        "--plain": "the same digits",
-        "--batch-size N": "(default: 256)",
-        "--data NAME": "fashion-mnist or mnist (default: fashion-mnist)",
-        "--data-dir FOLDER": "(default: found, or fetched once and cached)",
-        "--out FOLDER": "(default: a new folder, lenet-run-DATE-TIME)",
-        "--weights FILE": "print their test accuracy",
-    }
-    # After the usage, each option has its text up to the next option
-    text = text[text.index(" options: ") :]
-    for option, default in explained.items():
-        entry = text.partition(f" {option} ")[2].partition(" --")[0]
-        assert default in entry, option
-
-
-def test_the_defaults_are_those_of_the_post():
-    parser = Parser()
-    cli.add_arguments(parser)
-    assert vars(parser.parse_args([])) == {
-        "seed": 0,
-        "device": None,
-        "num_epochs": 10,
-        "lr": 0.9,
-        "batch_size": 256,
-        "data": "fashion-mnist",
-        "data_dir": None,
-        "plain": False,
-        "out": None,
-        "weights": None,
-    }
-
-
-QUICK = [
-    ["--help"],
-    ["--version"],
-    ["nonsense"],
-    ["--lr", "fast"],
-    ["--weights", "none"],
-    ["--out", "a-file/run"],
-    ["predict", "none.png"],
-    ["study", "none.py", "--seeds", "0:1", "--out", "x.csv"],
-    ["seeds", "--seeds", "0:1", "--out", "none/x.csv"],
-    ["bench", "--out", "x.txt"],
-    *([name, "--help"] for name in COMMANDS),
-]
-
-
-@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
-def test_help_and_errors_of_usage_import_nothing_slow(
-    arguments, empty_folder
-):
-    (empty_folder / "a-file").touch()
-    code = f"""
-import sys
-from lenet_d2l.__main__ import main
-try:
-    main({arguments})
-finally:
-    slow = {{"torch", "numpy", "pandas", "matplotlib", "d2l", "joblib"}}
-    print(sorted(slow & sys.modules.keys()), file=sys.stderr)
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    )
-    wanted = 0 if {"--help", "--version"} & {*arguments} else USAGE
-    assert result.returncode == wanted, result.stderr
-    assert result.stderr.splitlines()[-1] == "[]"
-
-
-def test_help_names_every_command(capsys):
-    assert run("--help") == 0
-    text = capsys.readouterr().out
-    for name, module in COMMANDS.items():
-        assert re.search(rf"^ +{name} +{module.HELP[:20]}", text, re.M)
 
 
 # A run
@@ -400,33 +226,107 @@ def test_runs_of_the_same_second_are_both_kept(
 # What goes wrong on the way
 
 
-def test_curves_that_cannot_be_written_leave_no_half_file(
-    few, empty_folder, monkeypatch
-):
-    def fail_half_way(image, scratch, **kwargs):
-        Path(scratch).write_bytes(b"half")
+@pytest.fixture
+def spare(tmp_path, monkeypatch):
+    """Where things are kept that do not fit where they should go."""
+    (tmp_path / "spare").mkdir()
+    monkeypatch.setattr(
+        tempfile, "gettempdir", lambda: str(tmp_path / "spare")
+    )
+    return tmp_path / "spare"
+
+
+def full(owner, name, monkeypatch):
+    """Let ``owner``'s method write half to the folder run, then fail."""
+    write = getattr(owner, name)
+
+    def fail_in_run(self, *arguments, **options):
+        path = self if isinstance(self, Path) else Path(arguments[0])
+        if path.parent.name != "run":
+            return write(self, *arguments, **options)
+        path.open("wb").write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", fail_half_way)
-    with pytest.raises(OSError, match="No space"):
-        run("--num-epochs", 1, "--out", "run")
-    names = {file.name for file in (empty_folder / "run").iterdir()}
-    assert names == {"records.json", "weights.safetensors"}
+    monkeypatch.setattr(owner, name, fail_in_run)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "here", "there"),
+    [
+        (Path, "write_text", [], [*FILES]),
+        (Path, "write_bytes", [], [*FILES]),
+        (Image.Image, "save", FILES[1:], FILES[:1]),
+    ],
+)
+def test_what_does_not_fit_is_kept_elsewhere(
+    owner, name, here, there, few, spare, empty_folder, monkeypatch, capsys
+):
+    full(owner, name, monkeypatch)
+    assert run("--num-epochs", 2, "--out", "run") == 1
+    (folder,) = spare.iterdir()
+    for kept, names in (Path("run"), here), (folder, there):
+        assert sorted(file.name for file in kept.glob("*")) == names
+    out, err = capsys.readouterr()
+    assert err == f"run: No space left on device; using {folder}\n"
+    kept = folder if FILES[1] in there else Path("run")
+    assert f"are in {kept}\n" in out
+    assert len(load_run(kept).records) == 2
+
+
+def test_a_disk_that_is_full_at_the_start_is_said_then(
+    few, empty_folder, monkeypatch, capsys
+):
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lenet_d2l._files.check_room", full)
+    assert run("--out", "run") == USAGE
+    assert "run cannot be written: No space" in the_error_line(capsys)
+    assert list(empty_folder.iterdir()) == []
+
+
+def test_nobody_reads_the_log_and_the_run_is_kept(
+    few, closed_pipe, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdout", closed_pipe)
+    assert run("--num-epochs", 2, "--out", "run") == 0
+    assert len(load_run("run").records) == 2
+
+
+def test_two_trainings_cannot_share_a_folder(few, empty_folder, capsys):
+    Path("run").mkdir()
+    with alone(Path("run/records.json")):
+        assert run("--out", "run") == USAGE
+    assert "run cannot be written: another process" in the_error_line(capsys)
 
 
 def test_an_empty_folder_that_was_there_stays(few, empty_folder):
-    few.interrupt_in = 0
+    few.trouble = 0, signal.SIGINT
     (empty_folder / "run").mkdir()
     assert run("--num-epochs", 1, "--out", "run") == 130
     assert (empty_folder / "run").is_dir()
 
 
-def test_a_divergence_is_one_line_and_exit_code_1(few, capsys, empty_folder):
-    assert run("--lr", "1e38", "--out", "run") == 1
+@pytest.mark.parametrize(
+    ("lr", "bad", "said"),
+    [
+        ("1e38", None, "epoch 0, batch 1: .*lr 1e[+]38 is probably too high"),
+        ("0.9", FloatingPointError("bad"), "epoch 2, bad; lr 0.9 is prob"),
+        ("0.9", MemoryError("no memory"), "no memory"),
+        ("0.9", RuntimeError("the GPU\nis away"), "the GPU is away"),
+    ],
+)
+def test_what_stops_a_training_is_one_line_and_finished_epochs_are_kept(
+    lr, bad, said, few, capsys, empty_folder
+):
+    few.trouble = bad and (2, bad)
+    assert run("--lr", lr, "--num-epochs", 4, "--out", "run") == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "epoch 0, batch " in line
-    assert "lr 1e+38 is probably too high" in line
-    assert list(empty_folder.iterdir()) == []
+    assert re.search(f"train: stopped: {said}", line)
+    if bad:
+        assert len(load_run("run").records) == 2
+    else:
+        assert list(empty_folder.iterdir()) == []
 
 
 def test_missing_data_are_a_message_and_exit_code_1(
@@ -448,19 +348,13 @@ def test_missing_data_are_a_message_and_exit_code_1(
     assert list(empty_folder.iterdir()) == []
 
 
-def test_ctrl_c_saves_the_finished_epochs_and_exits_130(few, capsys):
-    few.interrupt_in = 2
-    assert run("--num-epochs", 5, "--out", "run") == 130
-    records, _ = load_run("run")
-    assert [record.epoch for record in records] == [0, 1]
-    assert "stopped after 2 of 5 epochs" in capsys.readouterr().out
-
-
-def test_what_ctrl_c_saved_is_a_run_of_the_finished_epochs(few, capsys):
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_leaves_the_run_of_the_finished_epochs(number, few, capsys):
     """The weights too: not those of half an epoch more."""
-    few.interrupt_in = 2
-    run("--num-epochs", 5, "--out", "run")
-    few.interrupt_in = None
+    few.trouble = 2, number
+    assert run("--num-epochs", 5, "--out", "run") == 130
+    assert "stopped after 2 of 5 epochs" in capsys.readouterr().out
+    few.trouble = None
     run("--num-epochs", 2, "--out", "whole")
     stopped, whole = lenet(), lenet()
     load_weights(stopped, "run/weights.safetensors")
