@@ -26,16 +26,18 @@ def mutmut(*arguments: str) -> list[str]:
 
 
 def described(name: str) -> str:
-    """Return a mutant's function and its new lines, or those it deletes."""
+    """Return a mutant's function and its new lines, or those it lacks."""
     mangled, _, _ = name.partition("__mutmut_")
     function = re.sub(r"\.x_|\.xǁ|ǁ", ".", mangled).partition(".")[2]
     diff = mutmut("show", name)
-    for sign in "+", "-":
-        changed = [line[1:].strip() for line in diff if line[:1] == sign]
-        # The first of them is the header, the name of the file
-        if len(changed) > 1:
-            break
-    return " ".join([f"{function}:", *changed[1:]])
+    before, after = (
+        # The first of them is the name of the file
+        [line[1:].strip() for line in diff if line[:1] == sign][1:]
+        for sign in "-+"
+    )
+    new = [line for line in after if line not in before]
+    gone = [line for line in before if line not in after]
+    return f"{function}: {' '.join(new) or 'without ' + ' '.join(gone)}"
 
 
 def report(

@@ -19,6 +19,8 @@ POINTS = [
     (1.2, (1.9, 0.4, None)),
     (2, (1.5, 0.5, 0.45)),
 ]
+ONE_CURVE = [(0, 2.5), (1, 1.5)]
+AN_X_FOR_EACH_CURVE = [((1, 2), (0.5, 0.25)), ((3, None), (0.125, 0.1))]
 SIGNATURES = {
     ".png": b"\x89PNG\r\n\x1a\n",
     ".pdf": b"%PDF-",
@@ -30,7 +32,7 @@ SIGNATURES = {
 
 @pytest.fixture
 def curves():
-    result = Animator("epoch", legend=["loss", "train", "test"])
+    result = Animator()
     for x, y in POINTS:
         result.add(x, y)
     return result
@@ -44,36 +46,27 @@ def drawn(animator):
 # Feeding
 
 
-def test_curves_are_those_that_d2l_draws_at_every_step():
-    ours, theirs = Animator(), d2l.Animator()
-    for x, y in POINTS:
+@pytest.mark.parametrize("points", [POINTS, ONE_CURVE, AN_X_FOR_EACH_CURVE])
+def test_curves_are_those_that_d2l_draws_at_every_step(points):
+    settings = {"legend": ["loss", "train", "test"], "xlim": (0, 3)}
+    ours, theirs = (A("epoch", **settings) for A in (Animator, d2l.Animator))
+    for x, y in points:
         ours.add(x, y)
         theirs.add(x, y)
         assert drawn(ours) == drawn(theirs)
-        for a, b in zip(ours.axes[0].lines, theirs.axes[0].lines):
-            assert a.get_linestyle() == b.get_linestyle()
-            assert a.get_color() == b.get_color()
-    assert drawn(ours)[2] == [[1, 0.3], [2, 0.45]]
+    a, b = ours.axes[0], theirs.axes[0]
+    assert (a.get_xlabel(), a.get_xlim()) == (b.get_xlabel(), b.get_xlim())
+    for one, other in zip(a.get_legend().texts, b.get_legend().texts):
+        assert one.get_text() == other.get_text()
+    for one, other in zip(a.lines, b.lines, strict=True):
+        assert one.get_linestyle() == other.get_linestyle()
+        assert one.get_color() == other.get_color()
 
 
-@pytest.mark.parametrize(
-    ("adds", "expected"),
-    [
-        ([(0, 2.5), (1, 1.5)], [[[0, 2.5], [1, 1.5]]]),
-        (
-            [((1, 2), (0.5, 0.25)), ((3, None), (0.125, 0.1))],
-            [[[1, 0.5], [3, 0.125]], [[2, 0.25]]],
-        ),
-        # d2l has four styles, and draws no fifth curve
-        ([(0, range(5))], [[[0, i]] for i in range(5)]),
-    ],
-    ids=["one curve", "an x for each curve", "five curves"],
-)
-def test_what_is_added_is_drawn(adds, expected):
+def test_a_fifth_curve_is_drawn_though_d2l_has_four_styles():
     curves = Animator()
-    for x, y in adds:
-        curves.add(x, y)
-    assert drawn(curves) == expected
+    curves.add(0, range(5))
+    assert drawn(curves) == [[[0, i]] for i in range(5)]
 
 
 def test_points_for_another_number_of_curves_are_refused(curves):
@@ -82,14 +75,6 @@ def test_points_for_another_number_of_curves_are_refused(curves):
         with pytest.raises(ValueError, match="argument"):
             curves.add(3, y)
     assert drawn(curves) == before
-
-
-def test_labels_limits_and_legend_are_as_asked(curves):
-    (axes,) = curves.axes
-    assert axes.get_xlabel() == "epoch"
-    assert [t.get_text() for t in axes.get_legend().texts] == [
-        *("loss", "train", "test")
-    ]
 
 
 def assert_that_labels_are_not_cut_off(curves):
@@ -169,28 +154,28 @@ def test_curves_without_a_point_are_not_saved(suffix, tmp_path):
 # Showing: a script, PyCharm, a window, a notebook
 
 
-@pytest.mark.parametrize("backend", ["agg", "Agg", "svg"])
-def test_without_a_screen_show_says_how_to_keep_the_curves(
-    backend, curves, capsys, monkeypatch
-):
-    monkeypatch.setattr(plt, "get_backend", lambda: backend)
-    curves.show()
-    assert capsys.readouterr().out == (
-        "no screen to show the curves on: to keep them, train with "
-        "animator=Animator(...) and call its save('curves.png')\n"
-    )
+HINT = (
+    "no screen to show the curves on: to keep them, train with "
+    "animator=Animator(...) and call its save('curves.png')\n"
+)
 
 
-@pytest.mark.parametrize("backend", ["module://backend_interagg", "WebAgg"])
-def test_pycharm_and_a_browser_show_the_finished_curves(
-    backend, curves, capsys, monkeypatch
+@pytest.mark.parametrize(
+    ("backend", "hint"),
+    [
+        *(("agg", HINT), ("Agg", HINT), ("svg", HINT)),  # Without a screen
+        *(("module://backend_interagg", ""), ("WebAgg", "")),  # PyCharm
+    ],
+)
+def test_the_finished_curves_are_shown_or_it_is_said_how_to_keep_them(
+    backend, hint, curves, capsys, monkeypatch
 ):
     shown = []
     monkeypatch.setattr(plt, "get_backend", lambda: backend)
     monkeypatch.setattr(plt, "show", lambda: shown.append(drawn(curves)))
     curves.show()
-    assert shown == [drawn(curves)]
-    assert capsys.readouterr().out == ""
+    assert shown == ([] if hint else [drawn(curves)])
+    assert capsys.readouterr().out == hint
 
 
 def test_a_window_is_drawn_at_every_step_until_it_is_closed(

@@ -6,7 +6,6 @@ and the files are small ones that pass for those of the data.
 
 import gzip
 import io
-import multiprocessing
 import os
 import shutil
 import socket
@@ -242,32 +241,6 @@ def test_a_full_disk_leaves_no_half_file(small_files, fetched, monkeypatch):
     with pytest.warns(UserWarning, match=r"not cached.*No space left"):
         assert read_fashion_mnist() == small_files
     assert cached() == {FILES[0]: small_files[FILES[0]]}
-
-
-# Python 3.12 warns of a fork while torch's threads exist
-@pytest.mark.filterwarnings("ignore:This process")
-def test_three_first_loads_at_once_all_succeed(
-    small_data, small_files, fetched
-):
-    # Forked, so that they have the fake source of the test
-    fork = multiprocessing.get_context("fork")
-    all_fetch = fork.Barrier(3, timeout=60)
-
-    def copy_while_the_others_do(scratch):
-        all_fetch.wait()
-        return shutil.copytree(small_data, scratch / "copy")
-
-    def load():
-        assert read_without_a_warning() == small_files
-
-    fetched(copy_while_the_others_do)
-    processes = [fork.Process(target=load) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert cached() == small_files
 
 
 def test_without_room_for_it_nothing_is_fetched(no_source, tmp_path):

@@ -6,7 +6,6 @@ import pytest
 from command_line import run
 from conftest import STUDIES
 
-from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST
 from lenet_d2l.datasets.idx_files import IdxFiles
 from lenet_d2l.datasets.mnist import MNIST, read_mnist
 from lenet_d2l.studies.recipes import Recipe
@@ -46,12 +45,6 @@ def test_a_file_that_is_not_mnists_is_refused_by_name(small_data):
     assert cache.startswith("  - the cache: no train-images-idx3-ubyte")
     assert mirrors == "  - torchvision's mirrors: the network is away"
     assert remedy.startswith("To mend this: if you have MNIST, put the four")
-
-
-def test_the_digests_are_not_fashion_mnists():
-    ours, theirs = MNIST.sha256, FASHION_MNIST.sha256
-    assert ours.keys() == theirs.keys()
-    assert not set(ours.values()) & set(theirs.values())
 
 
 @pytest.mark.parametrize(

@@ -106,8 +106,9 @@ def pictures():
     for mode in ("1", "L", "P", "RGB", "CMYK", "YCbCr"):
         yield black.convert(mode), tif
     # More than eight bits are scaled to the whole range
-    for dtype, unit in ("u2", 250), ("i4", 1.6e7), ("f4", 1e-5):
-        wide = (np.asarray(black) - 128.0 * (dtype == "i4")) * unit
+    wide_types = [("u2", 7.0, 250), ("i4", -128.0, 1.6e7), ("f4", 40.0, 1e-5)]
+    for dtype, start, unit in wide_types:
+        wide = (start + np.asarray(black)) * unit
         yield Image.fromarray(wide.astype(dtype)), tif
     # What is transparent becomes white
     for mode in ("RGBA", "LA", "P"):
