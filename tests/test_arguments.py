@@ -86,7 +86,7 @@ WRONG = {
     ],
     "there is no file 'none'": ["--weights=none", "predict none"],
     "'a-run' is a folder": ["--weights=a-run", "predict a-run"],
-    "'a-pipe' is not a file": ["--weights=a-pipe", "predict a-pipe"],
+    "'a-pipe' is a pipe or a device": ["--weights=a-pipe", "predict a-pipe"],
     "--weights: a-file is no safetensors file": [
         *("--weights=a-file", "predict a-file --weights=a-file")
     ],

@@ -118,7 +118,7 @@ def test_a_terminal_without_blocks(example):
 WRONG = {
     "none.png": "there is no file .*none.png",
     "folder": "'.*folder' is a folder",
-    "pipe": "'.*pipe' is not a file",
+    "pipe": "'.*pipe' is a pipe or a device",
     "text.png": "text.png is no picture in PNG, JPEG",
     "cut.png": "cut.png is damaged: .*truncated",
     "white.png": "white.png is empty",

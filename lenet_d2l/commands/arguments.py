@@ -90,13 +90,12 @@ def path(text: str) -> Path:
 def existing_file(text: str) -> Path:
     """Convert to the path of a file that exists."""
     file = path(text)
-    if file.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder")
-    if not file.exists():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
-    if not file.is_file():  # A pipe would have to be waited for
-        raise argparse.ArgumentTypeError(f"{text!r} is not a file")
-    return file
+    if file.is_file():
+        return file
+    wrong = f"there is no file {text!r}"
+    if file.exists():  # A pipe, for instance, which might let us wait
+        wrong = f"{text!r} is a {'folder' if file.is_dir() else 'pipe or a device'}"
+    raise argparse.ArgumentTypeError(wrong)
 
 
 def new_file(suffix: str) -> Callable[[str], Path]:

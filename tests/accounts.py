@@ -1,0 +1,162 @@
+"""The account of a number in the book's prose, which stands beside it.
+
+Behind the number, in a comment of HTML that no reader sees, stands a Python
+expression in the names of ``facts``: ``0.761<!-- LAST.test_acc -->``. Several
+expressions, with commas between, account for as many numbers: the last ones
+before the comment in its paragraph. Each value, written in the way of its
+number, has to be that number. ``rule`` says what needs no account.
+"""
+
+import re
+from pathlib import Path
+
+import facts
+import nbformat
+from conftest import BOOK, CHAPTERS
+
+ROOT = BOOK.parent
+FILES = ROOT / "README.md", *sorted(BOOK.glob("*.md")), *CHAPTERS
+PAGES = {file.relative_to(ROOT).as_posix(): file for file in FILES}
+
+FENCE = re.compile(r"^ *(`{3,})([^\n`]*)\n(.*?)^ *\1`* *$", re.M | re.S)
+CODE = re.compile(r"(?!\{)|\{(?:code|literalinclude|bibliography)")
+
+# Accounts, numbers, and what only looks like numbers: addresses, commands of
+# LaTeX, words and identifiers, also such as LeNet-5, python3.12, 05_training.
+# Behind a digit no word begins: 5x5 is two numbers, 3N is one
+TOKEN = re.compile(
+    r"""
+      <!-- (?P<account> .*? ) -->
+    | \]\([^)]*\) | https?://[^\s)>]+
+    | \\[A-Za-z]+
+    | (?<!\d) [^\W\d]\w* (?: \.\w+ | -\d{1,3}\b(?![.,]\d) )*
+    | \d+_[^\W\d]\w*
+    | (?P<number>
+        (?: (?<![\w)}]) [-+] )?              # A sign, not a minus or a dash
+        \d+ (?: (?: [.,] | \\, ) \d+ )*      # 2.5, 61,706, 60\,000
+        (?: [ ]? \\? % )?
+      )
+    """,
+    re.X | re.S,
+)
+
+# In the text before a number, what makes it a name or the count of a list
+NAMED = re.compile(
+    r"""
+      \b (?: [Cc]hapter | equation | CC\sBY | IPython | Jupyter\sBook ) \s $
+    | \b chapters \s (?: \d+ \s (?: to | and ) \s )? $
+    | \b Python \s (?: 3\.\d+ (?: , | \s to | \s or ) \s )* $
+    """,
+    re.X,
+)
+
+
+def paragraphs(path: Path) -> list[str]:
+    """Return the paragraphs of a page's prose, without fenced code.
+
+    A heading is one, with the account on the line below it. A table is one,
+    and a formula that is set apart is part of those around it.
+    """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = nbformat.reads(text, as_version=4).cells
+        text = "\n\n".join(c.source for c in cells if c.cell_type != "code")
+    while match := FENCE.search(text):  # Tables and notes are kept
+        kept = "" if CODE.match(match[2].strip()) else match[3]
+        text = text[: match.start()] + kept + text[match.end() :]
+    text = re.sub(r"(?m)^ *>+ ?|^ *:[\w-]+:.*\n", "", text)  # Quotes, options
+    return re.split(r"(?<!\$\$)\n\s*\n(?!\$\$)", text)
+
+
+def surroundings(before: str) -> str:
+    """Return in what a paragraph is that has begun with ``before``."""
+    if before.count("`") % 2:
+        return "code"
+    return "formula" if before.replace("$$", "$").count("$") % 2 else "prose"
+
+
+def rule(paragraph: str, number: re.Match) -> str:
+    """Return the rule by which a number needs no account, or nothing."""
+    text, before = number["number"], paragraph[: number.start()]
+    if re.fullmatch(r"(?:19|20)\d\d", text):
+        return "a year"
+    if re.fullmatch(r"[-+]?[01]", text):
+        return "0 or 1"
+    if surroundings(before) == "code":
+        return "in code"
+    if surroundings(before) == "formula" and len(text) == 1:
+        return "one digit in a formula"
+    begins_an_item = re.match(r"\. \[", paragraph[number.end() :])
+    return "a name" if NAMED.search(before) or begins_an_item else ""
+
+
+def hidden(before: str) -> bool:
+    """Say whether a comment behind ``before`` is hidden and does no harm.
+
+    In a heading it would get into links. At the beginning of a line it would
+    end a paragraph, as a block of HTML.
+    """
+    *_, above, line = ["", *before.split("\n")]
+    if not line.strip():
+        return above.startswith(("#", ":::"))
+    heading = line.startswith(("#", ":::"))
+    return surroundings(before) == "prose" and not heading
+
+
+def written(value: object, number: str) -> str:
+    """Return ``value`` in the way in which ``number`` is written.
+
+    A value that is text, such as a version, is taken as it is.
+    """
+    if isinstance(value, str):
+        return value
+    sign, comma = "+" * (number[0] == "+"), "," * ("," in number)
+    decimals = len(number.rstrip(" \\%").partition(".")[2])
+    text = f"{value:{sign}{comma}.{decimals}{'%' if '%' in number else 'f'}}"
+    if r"\," in number:
+        text = text.replace(",", r"\,")
+    return text.replace("%", re.search(r"[ \\]*%?$", number)[0])
+
+
+def check(
+    paragraph: str,
+) -> tuple[list[tuple[re.Match, str, str]], list[str]]:
+    """Return the numbers of a paragraph, and what is wrong with them.
+
+    Beside each number its account, and the rule by which it needs none.
+    """
+    problems, waiting, accounts = [], [], {}
+
+    def problem(what: str, token: re.Match) -> None:
+        start, end = token.span()
+        around = " ".join(paragraph[max(start - 40, 0) : end + 30].split())
+        problems.append(f"{what}, in: {around}")
+
+    for token in TOKEN.finditer(paragraph):
+        if token["number"]:
+            waiting.append(token)
+            accounts[token] = ""
+        elif token["account"] is not None:
+            source, covered = token["account"].strip(), waiting
+            if not hidden(paragraph[: token.start()]):
+                problem(f"{source} is misplaced", token)
+            try:
+                values = eval(f"[{source}]", vars(facts))
+                if len(values) > len(waiting):
+                    raise ValueError(f"numbers here: {len(waiting)}")
+                covered = waiting[-len(values) :]
+                for number, value in zip(covered, values):
+                    text = written(value, number["number"])
+                    if text != number["number"]:
+                        what = f"{number['number']} is not {source}: {text}"
+                        problem(what, number)
+            except Exception as error:
+                name = type(error).__name__
+                problem(f"{source} raises {name}: {error}", token)
+            accounts |= dict.fromkeys(covered, source)
+            waiting = []
+    numbers = [(n, a, rule(paragraph, n)) for n, a in accounts.items()]
+    for number, account, why in numbers:
+        if not account and not why:
+            problem(f"no account of {number['number']}", number)
+    return numbers, problems

@@ -1,0 +1,110 @@
+"""The facts that the numbers of the book's prose are compared with.
+
+An account in a page (see ``accounts.py``) is an expression in these names.
+What the package or a study holds is computed; what is cited has its source.
+"""
+# ruff: noqa: F401 (Some names are for the pages alone)
+
+import json
+import math
+from importlib import import_module
+from importlib.metadata import version
+
+import pandas as pd
+import torch
+from conftest import STUDIES  # Which makes the studies importable, too
+
+from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
+from lenet_d2l.__main__ import parser
+from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
+from lenet_d2l.results import post
+from lenet_d2l.results.bands import BAD, last_epoch
+from lenet_d2l.results.repeats import ENGLISH
+from lenet_d2l.results.spread import FIGURES, Place
+from lenet_d2l.speed import report
+from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
+from lenet_d2l.studies.recipes import Recipe
+
+# The post, d2l, and the recipe
+FIRST, *_, BEFORE_LAST, LAST = post.LOG
+EPOCHS = len(post.LOG)
+FIRST_SECONDS, *OTHERS = post.seconds_per_epoch()
+START_UP = FIRST_SECONDS - sum(OTHERS) / len(OTHERS)
+# "About": to the nearest hundred
+FLAT_SPEED = round(post.EXAMPLES * len(OTHERS) / sum(OTHERS), -2)
+REPEATS = ENGLISH["test_acc"]
+D2L = version("d2l")
+RECIPE = Recipe()
+FULL_BATCHES, LAST_BATCH = divmod(post.EXAMPLES, RECIPE.batch_size)
+STEPS = FULL_BATCHES + 1  # In an epoch
+
+# The two nets
+NET, BLANK = lenet(), torch.zeros(1, 1, 28, 28)
+COUNTS = layer_counts(NET, BLANK)
+TOTAL = sum(count.parameters for count in COUNTS)
+IMAGE, C1, _, S2, C3, _, S4, *_ = (tuple(c.shape) for c in COUNTS)
+FLAT, C5, _, F6, _, CLASSES = (c.shape.numel() for c in COUNTS[7:])
+FILTER, (PADDING, _) = NET[1].kernel_size, NET[1].padding
+POOL = (NET[3].kernel_size,) * 2
+PADDED = [side + 2 * PADDING for side in IMAGE[1:]]
+CHANCE = math.log(CLASSES)  # The loss of a net that knows nothing
+HALF = torch.sigmoid(torch.tensor(0.0)).item()
+SLOPE = HALF * (1 - HALF)
+
+PAPER_COUNTS = layer_counts(lenet5_1998(), BLANK)
+PAPER = [count.parameters for count in PAPER_COUNTS if count.parameters]
+MORE = {  # What the post's net has in addition
+    "C3": COUNTS[4].parameters - PAPER[2],
+    "output": COUNTS[12].parameters,
+    "pooling": -PAPER[1] - PAPER[3],
+}
+BITMAP = len(BITMAPS[0][0]), len(BITMAPS[0])  # Width, height
+BACKGROUND, INK = (PaperInput()(x).max().item() for x in (BLANK, BLANK + 1))
+SCALE = ScaledTanh()(torch.tensor(math.inf)).item()
+
+# Studies
+
+
+def study(name: str, variant: str | None = None) -> pd.DataFrame:
+    last = last_epoch(pd.read_csv(STUDIES / f"{name}.csv"))
+    return last if variant is None else last[last.variant == variant]
+
+
+def spread(runs: pd.DataFrame, *names: str) -> list[float]:
+    """Return the mean and the standard deviation of each figure."""
+    return [f for n in names for f in (runs[n].mean(), runs[n].std())]
+
+
+def ranged(values: pd.Series) -> tuple[float, float, float]:
+    """Return the median, the lowest and the highest."""
+    return values.median(), values.min(), values.max()
+
+
+SEEDS = study("seeds")
+EVERY_EPOCH = pd.read_csv(STUDIES / "seeds.csv")
+FIRST_LOSSES = EVERY_EPOCH[EVERY_EPOCH.epoch == 0].train_loss
+SOFTMAX = study("baselines", "softmax regression, lr 0.1").test_acc
+SHORT_STEPS = study("faults", "lr 0.5")
+LENET5 = study("lenet5", "discriminative")  # The second of its two losses
+J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
+BASELINES = import_module("baselines").BASELINES
+FAULTS = import_module("faults").FAULTS
+DEPARTURES = import_module("departures").DEPARTURES
+TIMED = import_module("seconds").TIMED
+BENCH = pd.read_csv(STUDIES / "bench.csv")
+WAYS, TIMES = report.by_way(BENCH), report.times_stock(BENCH, "seconds")
+MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
+ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
+(CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
+
+# What is cited or was measured
+PEOPLE, PEOPLE_IMAGES = 0.835, 1_000  # README of Fashion-MNIST, benchmarks
+TEST_IMAGES = 10_000  # Xiao et al. 2017
+LAST_TEST = TEST_IMAGES % RECIPE.batch_size
+# LeCun et al. 1998, sections II.B and III, and appendix A
+DIGIT, PASSES = (20, 20), 20  # The largest pixels of a digit; of the data
+REACH = 2.4  # Of a first weight, times its fan-in
+PAPER_ERROR, DISTORTED_ERROR = 0.0095, 0.008  # Without and with distortions
+HONEST = 10_000  # Runs to a false alarm, which chapter 8 asserts
+# `make book` and `make test` on the bench's machine; the most MB of the first
+BUILD_SECONDS, BUILD_MB, TEST_GB, BUILD_LIMIT = 17, 267, 6.3, 400
