@@ -169,10 +169,9 @@ def test_a_picture_without_an_item_or_with_no_numbers_is_refused(
 
 
 def test_missing_files_and_folders_are_the_systems_errors(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read_picture(tmp_path / "none.png")
-    with pytest.raises(OSError):
-        read_picture(tmp_path)
+    for file in tmp_path / "none.png", tmp_path:
+        with pytest.raises(OSError):
+            read_picture(file)
 
 
 def test_a_program_or_a_text_is_no_picture(saved, tmp_path):

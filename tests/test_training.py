@@ -101,33 +101,29 @@ def test_minibatches_are_sent_to_the_device(batches, monkeypatch):
     assert seen == [("meta", "meta")] * 3
 
 
-def test_the_clock_is_read_when_the_device_has_done_its_work(monkeypatch):
-    events, clock = [], iter((1.0, 3.0, 7.0))
+@pytest.mark.parametrize(
+    ("device", "wait"), [("cuda:0", [("wait", "cuda:0")]), ("cpu", [])]
+)
+def test_the_clock_is_read_when_the_device_has_done_its_work(
+    device, wait, monkeypatch
+):
+    events, times = [], iter((1.0, 3.0, 7.0))
 
     def event(name, result):
-        return lambda *args: events.append((name, args[-1])) or result
+        return lambda *args: events.append((name, *args[-1:])) or result()
 
-    monkeypatch.setattr(
-        training, "train_epoch", event("train", (1.5, 0.25, 9))
-    )
-    monkeypatch.setattr(training, "evaluate_accuracy_gpu", event("test", 0.5))
-    monkeypatch.setattr(torch.accelerator, "synchronize", event("wait", None))
-    perf_counter = lambda: events.append("clock") or next(clock)  # noqa: E731
-    monkeypatch.setattr(
-        training, "time", SimpleNamespace(perf_counter=perf_counter)
-    )
-    record = train_and_test(3, None, [], [], None, None, "cuda:0")
+    clock = SimpleNamespace(perf_counter=event("clock", lambda: next(times)))
+    train, test = event("train", lambda: (1.5, 0.25, 9)), event("test", float)
+    monkeypatch.setattr(training, "train_epoch", train)
+    monkeypatch.setattr(training, "evaluate_accuracy_gpu", test)
+    monkeypatch.setattr(torch.accelerator, "synchronize", event("wait", int))
+    monkeypatch.setattr(training, "time", clock)
+    record = train_and_test(3, None, [], [], None, None, device)
     assert events == [
-        *("clock", ("train", "cuda:0"), ("wait", "cuda:0"), "clock"),
-        *(("test", "cuda:0"), "clock"),
+        *(("clock",), ("train", device), *wait, ("clock",)),
+        *(("test", device), ("clock",)),
     ]
-    assert record == EpochRecord(3, 1.5, 0.25, 0.5, 2.0, 4.0, 9, "cuda:0")
-
-
-def test_a_cpu_is_not_waited_for(monkeypatch):
-    monkeypatch.delattr(torch.accelerator, "synchronize")
-    for device in "cpu", torch.device("cpu"):
-        training.synchronize(device)
+    assert record == EpochRecord(3, 1.5, 0.25, 0.0, 2.0, 4.0, 9, device)
 
 
 def test_the_clock_has_fetching_in_and_evaluation_apart(batches, monkeypatch):
