@@ -92,9 +92,12 @@ def existing_file(text: str) -> Path:
     file = path(text)
     if file.is_file():
         return file
-    wrong = f"there is no file {text!r}"
-    if file.exists():  # A pipe, for instance, which might let us wait
-        wrong = f"{text!r} is a {'folder' if file.is_dir() else 'pipe or a device'}"
+    if file.is_dir():
+        wrong = f"{text!r} is a folder"
+    elif file.exists():  # And might never come to an end
+        wrong = f"{text!r} is a pipe or a device"
+    else:
+        wrong = f"there is no file {text!r}"
     raise argparse.ArgumentTypeError(wrong)
 
 
