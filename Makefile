@@ -5,11 +5,14 @@ BIN := .venv/bin
 READY := .venv/ready
 BOOK_READY := .venv-book/ready
 SITE := book/_build/html
+BUILT := $(SITE)/searchindex.js
+SOURCES := $(shell find book -type f -not -path 'book/_build/*' -not -path \
+	'book/runs/*' -not -path '*/.*' -not -path '*/__pycache__/*')
 CHAPTERS := $(sort $(wildcard book/*.ipynb))
 TRAINING := book/05_training.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help book install test mutate mutants execute serve clean
+.PHONY: help book install check test mutate mutants execute serve clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
@@ -41,17 +44,28 @@ define new_environment
 	$(PYTHON) -m venv $(1)
 endef
 
-book: $(BOOK_READY) ## Build the HTML, warnings being errors; print its first page
-	.venv-book/bin/jupyter-book build book -W -n --keep-going
+$(BUILT): $(BOOK_READY) $(SOURCES)
+	.venv-book/bin/jupyter-book build book --all -W -n --keep-going
+	@touch $@
+
+book: $(BUILT) ## Build the HTML, warnings being errors; print its first page
 	@echo "Open $(abspath $(SITE))/index.html"
 
 install: $(READY) ## Make the environment that runs the notebooks, in .venv
 
-test: $(READY) ## Run all checks: lint, types, tests, every notebook again
+define lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -c 'import lenet_d2l as l; l.load_data_fashion_mnist(256)'
+endef
+
+check: $(READY) $(BUILT) ## Run the checks that train no net: under a minute
+	$(lint)
+	$(BIN)/pytest tests -m 'not trains'
+
+test: $(READY) $(BUILT) ## Run all checks: lint, types, tests, every notebook again
+	$(lint)
 	$(BIN)/pytest tests
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 book
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from command_line import USAGE, run
+from command_line import run
 from conftest import STUDIES
 from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
@@ -30,9 +30,10 @@ from lenet_d2l.speed.ways import (
     Way,
 )
 from lenet_d2l.studies import bench
-from lenet_d2l.studies.bench import Bench, digest
+from lenet_d2l.studies.bench import Bench
 from lenet_d2l.studies.runner import run_study
 
+ON_CORES = next(iter(ON_EACH_CORE))
 d2l_warns = pytest.mark.filterwarnings(
     "ignore:This DataLoader will create 4 worker",
     "ignore:Attempting to set identical low and high xlims",
@@ -55,10 +56,6 @@ def leaves_no_shell_and_multiplies_little(monkeypatch):
     monkeypatch.setattr(measure, "SIDE", 64)
     yield
     InteractiveShell.clear_instance()
-
-
-def ignore(*args, **kwargs):
-    """Do nothing."""
 
 
 # What is trained
@@ -86,20 +83,20 @@ def test_a_warm_up_has_minibatches_of_every_size(files, batch_size, warm_up):
 
     way = Way(train=note, batch_size=batch_size, parts=2)
     time_way(way, 1, 2000, files, "cpu", lambda: done.append("wait"))
-    few, wait, all_of_them = done
+    few, wait, whole = done
     assert wait == "wait"
-    assert [sum(sizes) for sizes in all_of_them] == [1000, 167]
+    assert [sum(sizes) for sizes in whole] == [1000, 167]
     assert [len(sizes) for sizes in few] == warm_up
-    for part, whole in zip(few, all_of_them):
-        assert set(part) == set(whole)
-        assert part[-1] == whole[-1]
+    for short, long in zip(few, whole):
+        assert (set(short), short[-1]) == (set(long), long[-1])
 
 
+@pytest.mark.trains
 @d2l_warns
 def test_all_ways_train_the_same(files):
     """The same seed, net and minibatches: the same to three digits."""
     timings = {
-        name: time_way(way, 1, 2560, files, "cpu", ignore)
+        name: time_way(way, 1, 2560, files, "cpu", int)
         for name, way in ways.available("cpu").items()
     }
     assert timings.keys() >= {STOCK, PLAIN}
@@ -153,34 +150,21 @@ def clock(monkeypatch):
 
 
 def test_each_second_belongs_to_the_innermost_phase(clock):
+    """An evaluation has all that it calls; an error ends a phase, too."""
     clock.let_pass(1)
     with clock.phase("forward"):
         clock.let_pass(2)
-        with clock.phase("data"):
+        with pytest.raises(RuntimeError), clock.phase("data"):
             clock.let_pass(4)
+            raise RuntimeError
         clock.let_pass(8)
-    clock.lap()
-    assert clock.seconds["forward"] == 10
-    assert clock.seconds["data"] == 4
-    assert clock.seconds["rest"] == 1
-    assert sum(clock.seconds.values()) == 15
-
-
-def test_what_an_evaluation_calls_belongs_to_it(clock):
     with clock.phase("evaluation"), clock.phase("forward"):
-        clock.let_pass(3)
-    assert clock.seconds["evaluation"] == 3
-    assert clock.seconds["forward"] == 0
-
-
-def test_an_error_ends_its_phase(clock):
-    with pytest.raises(RuntimeError), clock.phase("step"):
-        clock.let_pass(1)
-        raise RuntimeError
-    clock.let_pass(5)
+        clock.let_pass(16)
+    clock.let_pass(32)
     clock.lap()
-    assert clock.seconds["step"] == 1
-    assert clock.seconds["rest"] == 5
+    assert {name: s for name, s in clock.seconds.items() if s} == {
+        **{"forward": 10, "data": 4, "evaluation": 16, "rest": 33}
+    }
 
 
 @d2l_warns
@@ -219,6 +203,7 @@ def test_a_watched_training_is_the_same_and_leaves_nothing_behind(
 # A bench is a study
 
 
+@pytest.mark.trains
 @d2l_warns
 def test_a_small_bench_for_real(tmp_path):
     """Each way in processes of its own; of two the slower counts."""
@@ -245,6 +230,7 @@ def fail(*arguments):
     raise RuntimeError("no memory left")
 
 
+@pytest.mark.trains
 def test_one_that_fails_does_not_let_the_others_wait(tmp_path):
     """The error is told, where the other would wait for it for ever."""
     failing = Bench({"fails": Way(train=fail, processes=2)}, images=2560)
@@ -259,26 +245,10 @@ def test_another_bench_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Bench, "run", lambda *arguments: rows)
     run_study(Bench({"a": Way(), "b": Way()}), range(1), file, n_jobs=1)
     text = file.read_text()
-    monkeypatch.setattr(bench, "digest", lambda package: "changed")
+    monkeypatch.setattr(bench, "digest", lambda *sources: "changed")
     with pytest.raises(ValueError, match=r"made with environment\.code"):
         run_study(Bench({"a": Way(), "b": Way()}), range(2), file, n_jobs=1)
     assert file.read_text() == text
-
-
-def test_the_digest_is_of_code_and_not_of_its_words(tmp_path):
-    (tmp_path / "speed").mkdir()
-    (tmp_path / "speed" / "fused.c").write_text("int x;")
-    digests = []
-    for text in (
-        '"""A."""\nx = 1',
-        '"""B."""\nx = 1  # One',
-        '"""A."""\nx = 2',
-    ):
-        body = text.replace("\n", "\n    ")
-        (tmp_path / "net.py").write_text(f"def f():\n    {body}\n")
-        (tmp_path / "data.py").write_text(text)
-        digests.append(digest(tmp_path))
-    assert digests[0] == digests[1] != digests[2]
 
 
 # Tables
@@ -298,28 +268,22 @@ def made_up():
             rounds(STOCK, [60, 80, 100], multiply_adds=rates, evaluation=80),
             rounds("data in memory", [30, 40, 50]),
             rounds(PLAIN, [20, 20, 20], evaluation=5),
-            rounds(next(iter(ON_EACH_CORE)), [46, 82, 100]),
+            rounds(ON_CORES, [46, 82, 100]),
         ]
     )
     return table.rename_axis("seed").reset_index()
 
 
-def test_a_ratio_is_taken_round_by_round(made_up):
+def test_a_ratio_is_taken_round_by_round_where_both_ways_have_it(made_up):
     table = report.whole(made_up)
-    assert table.loc[PLAIN, "times stock"] == "4.00 [3.00, 5.00]"
-    assert table.loc[STOCK, "times stock"] == "1.00 [1.00, 1.00]"
-    assert table.loc[STOCK, "seconds"] == "80.0 [60.0, 100.0]"
     assert list(table.index) == [STOCK, "data in memory", PLAIN]
-
-
-def test_a_gain_is_over_the_way_before(made_up):
-    table = report.whole(made_up)
-    assert table.loc["data in memory", "gain"] == "2.00 [2.00, 2.00]"
-    assert table.loc[PLAIN, "gain"] == "2.00 [1.50, 2.50]"
-    assert table.loc[STOCK, "gain"] == ""
-
-
-def test_a_round_that_a_way_lacks_has_no_ratio(made_up):
+    assert table.loc[STOCK, "seconds"] == "80.0 [60.0, 100.0]"
+    assert table["times stock"].tolist() == [
+        *("1.00 [1.00, 1.00]", "2.00 [2.00, 2.00]", "4.00 [3.00, 5.00]")
+    ]
+    assert table["gain"].tolist() == [
+        *("", "2.00 [2.00, 2.00]", "2.00 [1.50, 2.50]")
+    ]
     short = made_up[(made_up.variant != PLAIN) | (made_up.seed < 2)]
     times = report.whole(short).loc[PLAIN, "times stock"]
     assert times == "3.50 [3.00, 4.00]"
@@ -334,9 +298,6 @@ def test_the_yardstick_is_the_nets_multiply_adds_over_the_rate(made_up):
     assert row["backward"] == pytest.approx(backward)
     assert row["evaluation"] == pytest.approx(10_000 * 416_520 / 2e9)
     assert row["sum"] == pytest.approx(row[:-1].sum())
-
-
-def test_split_has_each_phase_of_an_epoch_and_their_sum(made_up):
     row = report.split(made_up).loc[PLAIN]
     assert (row["evaluation"], row["sum"]) == (0.5, 6.5)
 
@@ -347,7 +308,7 @@ def test_what_the_rounds_reached(made_up):
         f"training, {PLAIN}, times stock": [3.0, 4.0, 5.0],
         f"evaluation, {PLAIN}, times stock": [16.0] * 3,
         # Two at a time, and of their seconds those of drawing do not count
-        f"seeds an hour, {next(iter(ON_EACH_CORE))}": [200.0, 100.0, 80.0],
+        f"seeds an hour, {ON_CORES}": [200.0, 100.0, 80.0],
     }
 
 
@@ -359,7 +320,7 @@ def test_the_command_measures_so_many_rounds_and_reports(
 ):
     monkeypatch.chdir(tmp_path)
     rows = made_up.set_index(["variant", "seed"])
-    names = {STOCK, "data in memory", PLAIN, next(iter(ON_EACH_CORE))}
+    names = {STOCK, "data in memory", PLAIN, ON_CORES}
     few = {name: WAYS[name] for name in WAYS if name in names}
     monkeypatch.setattr(ways, "available", lambda device: few)
     monkeypatch.setattr(
@@ -373,79 +334,32 @@ def test_the_command_measures_so_many_rounds_and_reports(
     assert len(pd.read_csv("b.csv")) == 12
 
 
-WRONG = {
-    ("--out", "b.json"): r"'b\.json' does not end in \.csv",
-    ("--repeats", "0"): "whole number of at least 1, not '0'",
-    ("--data-dir", "text.csv"): "is not a folder",
-}
-
-
-@pytest.mark.parametrize(("option", "value"), WRONG)
-def test_a_wrong_value_is_one_line(
-    option, value, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.csv").write_text("text")
-    out = [] if option == "--out" else ["--out", "b.csv"]
-    assert run("bench", *out, option, value) == USAGE
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"bench: error: argument {option}: " in line
-    assert re.search(WRONG[option, value], line)
-    assert not (tmp_path / "b.csv").exists()
-
-
 # What the book has of it, and says in words
 
 
-@pytest.fixture(scope="module", params=["bench", "scale", "not_kept"])
-def books(request):
-    """A bench that the chapter "Where the time goes" shows."""
-    table = pd.read_csv(STUDIES / f"{request.param}.csv")
-    made = json.loads((STUDIES / f"{request.param}.json").read_text())
-    return table, made
-
-
-def test_the_books_benches_are_whole(books):
-    table, made = books
+@pytest.mark.parametrize("name", ["bench", "scale", "not_kept"])
+def test_a_bench_of_the_book_is_whole(name):
+    table = pd.read_csv(STUDIES / f"{name}.csv")
+    made = json.loads((STUDIES / f"{name}.json").read_text())
     assert set(table.variant) == made["recipes"].keys()
     counts = table.groupby("variant").seed.nunique()
     assert (counts == table.seed.nunique()).all()
     assert table.seed.nunique() >= 3
-
-
-def test_the_books_seconds_are_the_sum_of_their_phases(books):
-    table, _ = books
     assert table[list(PHASES)].sum(axis=1).tolist() == pytest.approx(
         table.seconds.tolist(), rel=1e-3
     )
 
 
-@pytest.fixture(scope="module")
-def ten_epochs():
-    return pd.read_csv(STUDIES / "bench.csv")
-
-
-def test_the_books_bench_has_every_way(ten_epochs):
-    assert set(ten_epochs.variant) == set(WAYS)
-    assert ten_epochs.seed.nunique() == 5
-
-
-def test_the_books_ways_came_to_the_same_figures(ten_epochs):
-    """To the three digits that the post prints, after ten epochs."""
-    figures = ten_epochs[["train_loss", "train_acc", "test_acc"]]
-    assert len(figures.drop_duplicates()) == 1
-
-
-def test_forward_and_backward_are_the_largest_part_of_the_plain_way(
-    ten_epochs,
-):
-    split = report.split(ten_epochs).loc[PLAIN]
-    assert split["forward"] + split["backward"] > split["sum"] / 2
-
-
-def test_what_the_chapter_says_of_the_ladder(ten_epochs):
+def test_what_the_chapter_says_of_its_bench():
     """The first change and the last gain more than chance, others may not."""
-    gains = report.gains(ten_epochs)
+    table = pd.read_csv(STUDIES / "bench.csv")
+    assert set(table.variant) == set(WAYS)
+    # To the three digits that the post prints, all came to the same
+    figures = table[["train_loss", "train_acc", "test_acc"]]
+    assert len(figures.drop_duplicates()) == 1
+    split = report.split(table).loc[PLAIN]
+    assert split["forward"] + split["backward"] > split["sum"] / 2
+    gains = report.gains(table)
     assert list(gains) == list(LADDER)[1:]
     chance = gains.pop("default, again").max()
     for way, rounds in gains.items():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import STUDIES
-from departures import DEPARTURES, TABLE, departed
+from departures import DEPARTURES, TABLE
 from scipy import stats
 from seconds import SecondsRow, seconds_an_epoch
 from torch import nn
@@ -15,36 +15,23 @@ from torch import nn
 from lenet_d2l import init_weights, layer_counts, lenet, lenet5_1998
 from lenet_d2l.results.bands import last_epoch
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study, run_study
 
 IMAGE = torch.zeros(1, 1, 28, 28)
 
 
-@pytest.fixture
-def images(some_images):
-    return some_images.dataset.tensors[0][:20]
-
-
-def same_weights(ours, theirs):
-    """Give one net the weights of another, in their order."""
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("post", lenet), ("paper's init", lenet5_1998)]
+)
+def test_the_way_back_leads_from_the_posts_net_to_lenet5(
+    name, theirs, some_images
+):
+    ours, theirs = DEPARTURES[name].net(), theirs()
     with torch.no_grad():
         pairs = zip(ours.parameters(), theirs.parameters(), strict=True)
         for mine, other in pairs:
             mine.copy_(other.reshape(mine.shape))
-
-
-def test_with_nothing_exchanged_it_is_the_posts_net(images):
-    ours, theirs = departed(), lenet()
-    same_weights(ours, theirs)
-    torch.testing.assert_close(ours(images), theirs(images))
-
-
-def test_the_way_back_ends_at_lenet5(images):
-    ours, theirs = DEPARTURES["paper's init"].net(), lenet5_1998()
-    same_weights(ours, theirs)
-    torch.testing.assert_close(
-        ours(images), theirs(images), rtol=1e-4, atol=1e-4
-    )
+    X = some_images.dataset.tensors[0][:20]
+    torch.testing.assert_close(ours(X), theirs(X), rtol=1e-4, atol=1e-4)
 
 
 def test_the_first_row_is_the_posts_recipe():
@@ -104,18 +91,28 @@ def test_each_row_is_a_net_that_can_be_trained(name, some_images):
     )
 
 
-def test_the_rows_have_the_parts_that_their_names_say():
-    def kinds(name):
-        return {type(module) for module in DEPARTURES[name].net().modules()}
+@pytest.mark.parametrize(
+    ("name", "has", "lacks"),
+    [
+        ("tanh", nn.Tanh, nn.Sigmoid),
+        ("30 epochs", nn.ReLU, nn.Sigmoid),
+        ("max pooling", nn.MaxPool2d, nn.AvgPool2d),
+    ],
+)
+def test_a_row_has_the_parts_that_its_name_says(name, has, lacks):
+    kinds = {type(part) for part in DEPARTURES[name].net().modules()}
+    assert has in kinds and lacks not in kinds
 
-    assert nn.Tanh in kinds("tanh") and nn.Sigmoid not in kinds("tanh")
-    assert nn.ReLU in kinds("30 epochs")
-    assert nn.MaxPool2d in kinds("max pooling")
-    assert nn.AvgPool2d not in kinds("max pooling")
-    assert (
-        DEPARTURES["momentum"].start(0, "cpu")[1].defaults["momentum"] == 0.9
+
+def test_the_rows_have_the_optimizers_and_inits_that_their_names_say():
+    momentum, adam = (
+        DEPARTURES[name].start(0, "cpu")[1] for name in ("momentum", "Adam")
     )
-    assert isinstance(DEPARTURES["Adam"].start(0, "cpu")[1], torch.optim.Adam)
+    assert momentum.defaults["momentum"] == 0.9
+    assert isinstance(adam, torch.optim.Adam)
+    names = [row.name for row in TABLE]
+    for name in names[: names.index("paper's init")]:
+        assert DEPARTURES[name].init is init_weights
 
 
 @pytest.mark.parametrize(
@@ -135,12 +132,6 @@ def test_counts(name, parameters, multiply_adds):
     assert sum(c.multiply_adds for c in counts) == multiply_adds
 
 
-def test_init_of_the_way_back_is_xaviers_up_to_the_papers():
-    names = [row.name for row in TABLE]
-    for name in names[: names.index("paper's init")]:
-        assert DEPARTURES[name].init is init_weights
-
-
 def test_seconds_are_those_of_an_epoch(monkeypatch):
     seen = []
 
@@ -157,24 +148,9 @@ def test_seconds_are_those_of_an_epoch(monkeypatch):
     assert rows == [SecondsRow(4.0 / 20 * 235)]
 
 
-def test_the_timing_is_a_study(tmp_path):
-    study = Study(
-        {"post": Recipe(departed)},
-        seconds_an_epoch,
-        SecondsRow,
-        1,
-        ".3f",
-    )
-    file = tmp_path / "seconds.csv"
-    run_study(study, [0], file, n_jobs=1)
-    header, row = file.read_text().splitlines()
-    assert header == "seed,seconds"
-    assert float(row.split(",")[1]) > 0
-
-
 # What the chapter says of the study in words
 
-AT_CHANCE = 0.2
+CHANCE = 0.2
 
 
 @pytest.fixture(scope="module")
@@ -185,82 +161,69 @@ def last():
     return rows.set_index(["variant", "seed"])
 
 
-@pytest.mark.parametrize("name", ["tanh", "RBF output", "ReLU"])
-def test_rows_with_too_long_steps_end_at_chance_from_every_seed(last, name):
-    run = last.loc[name]
-    assert (run.test_acc < AT_CHANCE).all() or run.test_acc.isna().all()
+def gains(last, row):
+    return last.loc[row.name].test_acc - last.loc[row.before].test_acc
 
 
-def test_the_loss_of_tanh_at_0_9_is_far_above_ln_10(last):
+def test_what_the_prose_says_of_every_seed(last):
+    post = last.loc["post"]
+    for name in "tanh", "RBF output", "ReLU":  # Their steps are too long
+        run = last.loc[name]
+        assert (run.test_acc < CHANCE).all() or run.test_acc.isna().all()
     assert (last.loc["tanh"].train_loss > 10).all()
-
-
-@pytest.mark.parametrize("name", ["tanh, lr 0.1", "ReLU, lr 0.1"])
-def test_at_0_1_every_seed_beats_the_posts_net(last, name):
-    gain = last.loc[name].test_acc - last.loc["post"].test_acc
-    assert (gain > 0).all()
-
-
-def test_sigmoids_at_0_1_are_far_behind_in_every_seed(last):
-    loss = last.loc["lr 0.1"].test_acc - last.loc["post"].test_acc
-    assert (loss < -0.05).all()
-
-
-@pytest.mark.parametrize("name", ["RBF output, lr 0.01", "input 32×32"])
-def test_with_the_rbf_output_one_seed_ends_near_chance(last, name):
-    run = last.loc[name]
-    near = run.test_acc < 0.2
-    assert near.sum() == 1
-    assert (run.train_loss[near] > math.log(10)).all()
-    assert (run.test_acc[~near] > 0.7).all()
-
-
-def test_with_the_papers_init_none_does(last):
+    for name in "tanh, lr 0.1", "ReLU, lr 0.1":
+        assert (last.loc[name].test_acc > post.test_acc).all()
+    assert (last.loc["lr 0.1"].test_acc < post.test_acc - 0.05).all()
+    for name in "RBF output, lr 0.01", "input 32×32":
+        run = last.loc[name]
+        near = run.test_acc < CHANCE
+        assert near.sum() == 1
+        assert (run.train_loss[near] > math.log(10)).all()
+        assert (run.test_acc[~near] > 0.7).all()
     assert (last.loc["paper's init"].test_acc > 0.7).all()
+    thirty, ten = last.loc["30 epochs"], last.loc["falling lr"]
+    assert (thirty.train_acc - thirty.test_acc > 0.04).all()
+    more = thirty - ten
+    assert more.train_acc.min() > more.test_acc.max()
+    own = last_epoch(pd.read_csv(STUDIES / "lenet5.csv"))
+    highest = last.loc["paper's init"].test_acc.max()
+    assert (own.groupby("variant").test_acc.min() > highest).all()
 
 
-def test_lenet5_ends_a_little_above_the_post_and_below_other_rows(last):
-    ours, post, before = (
-        last.loc[name].test_acc.mean()
-        for name in ("paper's init", "post", "partial C3")
-    )
-    assert post < ours < post + 0.05
-    assert ours < before - 0.02
-
-
-def verdict(last, row):
-    """What the chapter's table says: helps, hurts or ?."""
-    gain = last.loc[row.name].test_acc - last.loc[row.before].test_acc
-    low, high = stats.ttest_1samp(gain, 0).confidence_interval()
-    return "helps" if low > 0 else "hurts" if high < 0 else "?"
-
-
-def test_verdicts_are_those_that_the_prose_names(last):
-    said = {row.name: verdict(last, row) for row in TABLE}
-    unshown = {name for name in said if said[name] == "?"}
-    assert unshown == {
-        *("scaled tanh", "partial C3", "input 32×32", "paper's init"),
-        *("max pooling", "PyTorch's init", "Adam", "falling lr"),
-    }
-    assert {name for name in said if said[name] == "hurts"} == {
-        *("lr 0.1", "tanh", "RBF output", "ReLU")
-    }
-
-
-def test_train_accuracy_rises_where_the_prose_says_so(last):
+def test_what_the_prose_says_of_means(last):
+    means = last.groupby("variant").mean()
+    test, train = means.test_acc, means.train_acc
+    assert test["post"] < test["paper's init"] < test["post"] + 0.05
+    assert test["paper's init"] < test["partial C3"] - 0.02
+    assert train["post"] - test["post"] < 0.06
     for way in [
         ["tanh, lr 0.1", "scaled tanh", "trained subsampling", "partial C3"],
         ["ReLU, lr 0.1", "max pooling"],
         ["momentum", "Adam"],
     ]:
-        values = [last.loc[name].train_acc.mean() for name in way]
-        assert values == sorted(values)
+        assert train[way].is_monotonic_increasing
+    away = {
+        row.name: gains(last, row).mean()
+        for row in TABLE
+        if last.loc[[row.before, row.name]].test_acc.min() > CHANCE
+    }
+    assert max(away, key=away.get) == "batch 64"
 
 
-def test_the_gain_of_momentum_leaves_out_zero_by_a_hair(last):
-    gain = last.loc["momentum"].test_acc - last.loc["PyTorch's init"].test_acc
-    low, _ = stats.ttest_1samp(gain, 0).confidence_interval()
-    assert 0 < low < 0.005
+def test_verdicts_are_those_that_the_prose_names(last):
+    said = {}
+    for row in TABLE:
+        test = stats.ttest_1samp(gains(last, row), 0)
+        low, high = test.confidence_interval()
+        verdict = "helps" if low > 0 else "hurts" if high < 0 else "?"
+        said.setdefault(verdict, set()).add(row.name)
+        if row.name == "momentum":
+            assert low < 0.005  # By a hair
+    assert said["?"] == {
+        *("scaled tanh", "partial C3", "input 32×32", "paper's init"),
+        *("max pooling", "PyTorch's init", "Adam", "falling lr"),
+    }
+    assert said["hurts"] == {"lr 0.1", "tanh", "RBF output", "ReLU"}
 
 
 def test_the_partial_c3_saves_no_time_and_squashing_costs_some():
@@ -268,28 +231,3 @@ def test_the_partial_c3_saves_no_time_and_squashing_costs_some():
     fastest = seconds.groupby("variant").seconds.min()
     assert fastest["partial C3"] > 0.95 * fastest["trained subsampling"]
     assert fastest["scaled tanh"] > 1.2 * fastest["ReLU, lr 0.1"]
-
-
-def test_lenet5_ends_higher_in_its_own_study(last):
-    own = last_epoch(pd.read_csv(STUDIES / "lenet5.csv"))
-    for _, run in own.groupby("variant"):
-        assert run.test_acc.min() > last.loc["paper's init"].test_acc.max()
-
-
-def test_batch_64_gains_most_of_those_that_do_not_leave_chance(last):
-    gains = {}
-    for row in TABLE:
-        pair = [last.loc[name].test_acc for name in (row.before, row.name)]
-        if min(values.min() for values in pair) > AT_CHANCE:
-            gains[row.name] = (pair[1] - pair[0]).mean()
-    assert max(gains, key=gains.get) == "batch 64"
-
-
-def test_30_epochs_overfit_in_every_seed_and_the_posts_ten_do_not(last):
-    run, post = last.loc["30 epochs"], last.loc["post"]
-    before = last.loc["falling lr"]
-    assert (run.train_acc - run.test_acc > 0.04).all()
-    assert (run.train_acc - before.train_acc).min() > (
-        run.test_acc - before.test_acc
-    ).max()
-    assert (post.train_acc - post.test_acc).mean() < 0.06

@@ -138,38 +138,6 @@ def brief(source):
     return "\n".join(lines)
 
 
-def test_brief_cuts_docstrings_to_their_first_lines():
-    long = '''class A:
-    """One.
-
-    Two.
-    """
-
-    def f(self):
-        """Three."""
-        text = """
-        stays
-        """
-
-    def g(self):
-        """Four
-
-        five."""
-'''
-    short = '''class A:
-    """One."""
-
-    def f(self):
-        """Three."""
-        text = """
-        stays
-        """
-
-    def g(self):
-        """Four"""'''
-    assert brief(long) == short
-
-
 def saved_cells():
     """The cells with d2l's mark: pairs of a name and the marked text."""
     for chapter in CHAPTERS:

@@ -3,8 +3,6 @@
 import math
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -99,19 +97,6 @@ def test_text_art_in_what_the_encoding_has(encoding, greys):
     art = cli.text_art(ramp, encoding)
     assert art == "".join(2 * grey for grey in greys)
     assert cli.text_art(1 - ramp, encoding) == art[::-1].rstrip()
-
-
-def test_a_terminal_without_blocks(example):
-    process = subprocess.run(
-        [sys.executable, "-m", "lenet_d2l", "predict", str(example[1])],
-        env=os.environ | {"PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-    )
-    assert process.returncode == 0, process.stderr
-    assert process.stderr == b""
-    art, rows, _ = shown(process.stdout.decode("ascii"))
-    assert "@@" in "".join(art)
-    assert len(rows) == 10
 
 
 # What the name of a picture brings; none has an answer

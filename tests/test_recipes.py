@@ -9,7 +9,6 @@ import pytest
 import torch
 from baselines import BASELINES, one_hidden_layer
 from conftest import defined_study
-from faults import FAULTS
 from steadier import STEADIER
 from torch import nn
 from torch.utils.data import DataLoader, Subset
@@ -21,6 +20,7 @@ from lenet_d2l import (
     train_ch6,
     train_epoch,
 )
+from lenet_d2l.speed.fused import arithmetic
 from lenet_d2l.studies.recipes import Recipe, train_recipe
 
 # In a few minibatches LeNet hardly leaves chance; this one does
@@ -61,19 +61,12 @@ def test_rows_are_the_records_of_train_ch6_bit_for_bit(
 
 
 def test_the_default_recipe_is_the_posts():
-    assert Recipe().settings() == {
-        "net": "lenet",
-        "init": "init_weights",
-        "data": "as_loaded",
-        "epoch": "train_epoch",
-        "loss": "cross_entropy",
-        "optimizer": "SGD",
-        "lr": 0.9,
-        "schedule": None,
-        "batch_size": 256,
-        "num_epochs": 10,
-        "average_from": None,
-    }
+    settings = Recipe().settings()
+    assert settings.pop("schedule") is settings.pop("average_from") is None
+    assert list(settings.values()) == [
+        *("lenet", "init_weights", "as_loaded", "train_epoch"),
+        *("cross_entropy", "SGD", 0.9, 256, 10),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,20 +89,12 @@ def test_nine_epochs_are_the_first_nine_of_ten(recipe, shuffled, some_images):
     assert nine == ten[:9]
 
 
-def test_the_seed_decides(shuffled, some_images):
-    recipe = replace(LEARNS, num_epochs=2)
-    a, b, c = (
-        train_recipe(recipe, seed, shuffled, some_images, "cpu")
-        for seed in (3, 3, 4)
-    )
-    assert a == b
-    assert a != c
-
-
 @pytest.mark.parametrize("average_from", [None, 1])
 def test_a_fused_net_starts_and_trains_as_the_plain_one(
     average_from, shuffled, some_images
 ):
+    if arithmetic("cpu").name == "plain":
+        pytest.skip(str(arithmetic("cpu")))
     recipe = Recipe(num_epochs=2, average_from=average_from)
     plain, fused = (
         train_recipe(recipe, 3, shuffled, some_images, "cpu", name)
@@ -125,7 +110,9 @@ def test_a_fused_net_starts_and_trains_as_the_plain_one(
 # A loss that is not finite
 
 
-class SpoiltInTheSecondEpoch:
+class Spoilt:
+    """Minibatches that are no numbers from the second epoch on."""
+
     def __init__(self, batches):
         self.batches, self.epochs = batches, 0
 
@@ -135,29 +122,18 @@ class SpoiltInTheSecondEpoch:
             yield (X if self.epochs < 2 else X * math.nan), y
 
 
-def assert_nan_from(first, rows):
-    assert [row.epoch for row in rows] == list(range(len(rows)))
+@pytest.mark.parametrize(
+    ("recipe", "spoil", "first"),
+    [(replace(LEARNS, num_epochs=4), Spoilt, 1), (Recipe(lr=1e38), list, 0)],
+)
+def test_from_a_loss_that_is_not_finite_on_rows_are_nan(
+    recipe, spoil, first, shuffled, some_images
+):
+    rows = train_recipe(recipe, 0, spoil(shuffled), some_images, "cpu")
+    assert [row.epoch for row in rows] == list(range(recipe.num_epochs))
     for row in rows:
         for value in row[1:]:
             assert math.isnan(value) == (row.epoch >= first)
-
-
-def test_from_a_loss_that_is_not_finite_on_rows_are_nan(
-    shuffled, some_images
-):
-    spoilt = SpoiltInTheSecondEpoch(shuffled)
-    recipe = replace(LEARNS, num_epochs=4)
-    rows = train_recipe(recipe, 0, spoilt, some_images, "cpu")
-    assert len(rows) == 4
-    assert_nan_from(1, rows)
-
-
-def test_a_learning_rate_far_too_high_gives_ten_rows_of_nan(
-    shuffled, some_images
-):
-    rows = train_recipe(Recipe(lr=1e38), 0, shuffled, some_images, "cpu")
-    assert len(rows) == 10
-    assert_nan_from(0, rows)
 
 
 # The mean of the weights
@@ -198,54 +174,42 @@ def test_from_average_from_on_the_mean_of_the_weights_is_tested(
 # The schedule
 
 
-def rates(recipe, batch):
-    """The learning rate of each epoch, as the optimizer has it."""
-    seen = []
+@pytest.mark.parametrize(
+    ("recipe", "rates"),
+    [
+        (STEADIER["falling lr"], [0.9 * (1 - i / 10) for i in range(10)]),
+        (Recipe(num_epochs=3), [0.9] * 3),
+    ],
+)
+def test_each_epoch_has_the_learning_rate_of_the_schedule(
+    recipe, rates, some_images
+):
+    seen, batch = [], [next(iter(some_images))]
 
     def watch(net, optimizer):
         seen.append(optimizer.param_groups[0]["lr"])
 
-    train_recipe(watched(recipe, watch), 0, [batch], [batch], "cpu")
-    return seen
-
-
-def test_the_falling_lr_falls_from_09_to_009(some_images):
-    seen = rates(STEADIER["falling lr"], next(iter(some_images)))
-    wanted = [0.9, 0.81, 0.72, 0.63, 0.54, 0.45, 0.36, 0.27, 0.18, 0.09]
-    assert seen == pytest.approx(wanted)
-
-
-def test_without_a_schedule_the_lr_stays(some_images):
-    seen = rates(Recipe(num_epochs=3), next(iter(some_images)))
-    assert seen == [0.9] * 3
+    train_recipe(watched(recipe, watch), 0, batch, batch, "cpu")
+    assert seen == pytest.approx(rates)
 
 
 # The settings
 
-NAMES = "faults", "baselines", "steadier", "departures", "lenet5"
-RECIPES = {
-    f"{study}: {name}": recipe
-    for study in NAMES
-    for name, recipe in defined_study(study).recipes.items()
-}
+STUDIES = "faults", "baselines", "steadier", "departures", "lenet5"
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_settings_are_plain_values_as_json_keeps_them(name):
-    settings = RECIPES[name].settings()
-    assert json.loads(json.dumps(settings)) == settings
+@pytest.mark.parametrize("name", STUDIES)
+def test_settings_tell_recipes_apart_in_json(name):
+    recipes = [Recipe(), *defined_study(name).recipes.values()]
+    settings = [recipe.settings() for recipe in recipes]
+    texts = [json.dumps(each) for each in settings]
+    assert [json.loads(text) for text in texts] == settings
+    assert len(set(texts)) == len(texts)
 
 
 def test_settings_name_functions_and_what_they_are_given():
     settings = STEADIER["falling lr"].settings()
-    assert settings["net"] == "lenet"
     assert settings["schedule"] == "PolynomialLR(total_iters=10)"
-
-
-def test_settings_of_no_fault_are_those_of_another():
-    recipes = [Recipe(), *FAULTS.values()]
-    texts = {json.dumps(recipe.settings()) for recipe in recipes}
-    assert len(texts) == len(recipes)
 
 
 # The gradients at single steps
@@ -293,7 +257,6 @@ def test_its_training_is_that_of_train_epoch(start, shuffled, monkeypatch):
     train_epoch(start, batches[:5], nn.CrossEntropyLoss(), sgd, "cpu")
     X, y = batches[5]
     loss = nn.functional.cross_entropy(start(X), y).item()
-
     monkeypatch.setattr(plateau, "STEPS", 10)
     rows = plateau.gradient_norms(Recipe(), 3, shuffled, None, "cpu")
     assert [row.step for row in rows] == [0, 5]

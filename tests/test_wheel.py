@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from lenet_d2l.speed.fused import arithmetic
+
 ROOT = Path(__file__).parents[1]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation")
@@ -66,13 +68,15 @@ def test_the_wheel_has_the_whole_package_and_nothing_else(wheel):
     assert names == set(tracked.stdout.split())
 
 
-def test_the_installed_package_is_the_one_in_use(run_installed):
-    code = "import lenet_d2l; print(lenet_d2l.__file__)"
-    printed = run_installed(sys.executable, "-c", code)
-    assert Path(printed.strip()).is_relative_to(run_installed.site)
-
-
 def test_the_installed_command_has_the_books_weights(run_installed, tmp_path):
+    """And is the one in use, with its C code where it can be compiled."""
+    code = (
+        "import lenet_d2l; from lenet_d2l.speed import fused;"
+        "print(lenet_d2l.__file__, fused.arithmetic('cpu').name)"
+    )
+    file, name = run_installed(sys.executable, "-c", code).split()
+    assert Path(file).is_relative_to(run_installed.site)
+    assert name == arithmetic("cpu").name
     white = Image.new("L", (60, 40), 255)
     white.paste(0, (10, 5, 50, 35))
     white.save(tmp_path / "box.png")
