@@ -56,25 +56,20 @@ def test_each_file_that_defines_a_study_has_its_results():
         assert files <= stored
 
 
-def test_seeds_are_0_to_99(read_study):
-    assert sorted(read_study("seeds").seed.unique()) == list(range(100))
-
-
-def test_faults_are_trained_from_seeds_that_the_bands_have_not_seen(
+def test_the_seeds_of_the_bands_are_0_to_99_and_not_those_of_faults(
     read_study,
 ):
-    seen = set(read_study("seeds").seed)
-    assert not seen & set(read_study("faults").seed)
-
-
-def test_no_accuracy_is_more_or_less_than_a_share_of_images(read_study):
-    last = read_study("seeds")
+    study = read_study("seeds")
+    assert sorted(study.seed.unique()) == list(range(100))
+    assert not {*study.seed} & {*read_study("faults").seed}
+    # An accuracy is a share of so many images
     for name, images in [("train_acc", 60_000), ("test_acc", 10_000)]:
-        right = last[name] * images
+        right = study[name] * images
         assert ((right - right.round()).abs() < 0.04).all()
-        assert last[name].between(0, 1).all()
+        assert study[name].between(0, 1).all()
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "name, variant, seed",
     [
