@@ -12,7 +12,7 @@ CHAPTERS := $(sort $(wildcard book/*.ipynb))
 TRAINING := book/05_training.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help book install check test mutate execute serve clean
+.PHONY: help book install check test mutate mutants execute serve clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
@@ -72,6 +72,11 @@ test: $(READY) $(BUILT) ## Run all checks: lint, types, tests, every notebook ag
 mutate: $(READY) ## Change each number of the book; say which no check sees
 	$(BIN)/python tests/mutate.py
 
+mutants: $(READY) ## Change the package's code; say which changes no test sees
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python tests/mutants.py
+
 # The run that the training chapter leaves becomes the published one, which
 # the chapters after it show
 # No date in the figures' SVG
@@ -90,5 +95,5 @@ serve: book ## Build, then serve the book on localhost, port 8000
 
 clean: ## Remove what make made: environments, HTML, caches, your latest run
 	rm -rf .venv .venv-book $(wildcard *.egg-info) book/_build book/runs/latest
-	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

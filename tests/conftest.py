@@ -1,11 +1,13 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
+import hashlib
 import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from torch.utils.data import DataLoader, TensorDataset
 
 from lenet_d2l import load_data_fashion_mnist
+from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST
+from lenet_d2l.datasets.mnist import MNIST
 from lenet_d2l.studies.recipes import Recipe
 from lenet_d2l.studies.runner import Study
 
@@ -47,6 +51,37 @@ def some_images(fashion_mnist):
     """600 training examples as minibatches of 256, 256 and 88."""
     X, y = fashion_mnist[0].dataset[:600]
     return DataLoader(TensorDataset(X, y), batch_size=256)
+
+
+@pytest.fixture(scope="session")
+def small_files():
+    """Four files in the format of the data sets', by name, of random bytes.
+
+    They hold 300 training examples and 100 of test.
+    """
+    rng, files = np.random.default_rng(0), {}
+    for part, n in ("train", 300), ("t10k", 100):
+        for kind, magic, shape, stop in (
+            ("images-idx3-ubyte", 2051, (n, 28, 28), 256),
+            ("labels-idx1-ubyte", 2049, (n,), 10),
+        ):
+            header = np.array((magic, *shape), ">u4").tobytes()
+            content = rng.integers(0, stop, shape, "u1").tobytes()
+            files[f"{part}-{kind}"] = header + content
+    return files
+
+
+@pytest.fixture
+def small_data(small_files, tmp_path, monkeypatch):
+    """A folder with the small files, which pass for both data sets' own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    for name, content in small_files.items():
+        (folder / name).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        for files in FASHION_MNIST, MNIST:
+            monkeypatch.setitem(files.sha256, name, digest)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,138 +1,69 @@
 """Where the data comes from, with nothing of this machine's in the way.
 
-Nothing here reaches the network: apt-get and dpkg-deb are scripts of ours.
+Nothing here reaches the network: apt-get and dpkg-deb are scripts of ours,
+and the files are small ones that pass for those of the data.
 """
 
 import gzip
-import multiprocessing
+import io
 import os
 import shutil
-import signal
+import socket
 import sys
+import tarfile
 import tempfile
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
+import platformdirs
 import pytest
+import torchvision
 
+from lenet_d2l import load_data_fashion_mnist
 from lenet_d2l.datasets import fashion_mnist
-from lenet_d2l.datasets.fashion_mnist import (
-    FASHION_MNIST,
-    read_fashion_mnist,
+from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST, read_fashion_mnist
+from lenet_d2l.datasets.idx_files import (
+    FILES,
+    ROOM,
+    SILENCE,
+    IdxFiles,
+    digests,
 )
-from lenet_d2l.datasets.idx_files import IdxFiles
 
-SHA256, cache_folder = FASHION_MNIST.sha256, FASHION_MNIST.cache_folder
-
+cache_folder = FASHION_MNIST.cache_folder
 LABELS = "train-labels-idx1-ubyte"  # The file that the tests damage
-
-# What each fake apt-get does when it is asked for the package
-BRINGS_IT = "open('dataset-fashion-mnist_1_all.deb', 'w').close()"
-BRINGS_NOTHING = "pass"
-FAILS = "sys.exit('W: a warning\\nE: Unable to locate package')"
-# In Latin-1, as a German apt may write it
-FAILS_IN_LATIN_1 = "os.write(2, b'E: Ung\\xfcltig'); sys.exit(100)"
-# Its parent is the process that loads the data
-KILLS_ITS_PARENT = "os.kill(os.getppid(), signal.SIGKILL)"
-IS_INTERRUPTED = (
-    "open(os.environ['PID_FILE'], 'w').write(str(os.getpid())); "
-    "os.kill(os.getppid(), signal.SIGINT); time.sleep(600)"
-)
-
-
-def replace_source(monkeypatch, source, fetch):
-    """Let ``fetch(scratch)`` be what "fetched" or "mirrors" does."""
-    if source == "fetched":
-        monkeypatch.setattr(fashion_mnist, "unpack_debian_package", fetch)
-    else:
-        monkeypatch.setattr(
-            IdxFiles, "download", lambda files, scratch: fetch(scratch)
-        )
-
-
-@pytest.fixture(scope="module")
-def genuine():
-    """The four files as the user's own cache has them."""
-    return read_fashion_mnist()
-
-
-@pytest.fixture(scope="module")
-def shelf(genuine, tmp_path_factory):
-    """A folder with the four files, for the fake sources to give away."""
-    folder = tmp_path_factory.mktemp("shelf")
-    for name, content in genuine.items():
-        (folder / name).write_bytes(content)
-    return folder
+# The real ones, which `no_source` hides
+UNPACK, DOWNLOAD = fashion_mnist.unpack_debian_package, IdxFiles.download
 
 
 @pytest.fixture(autouse=True)
-def no_source(tmp_path, monkeypatch):
+def no_source(small_data, tmp_path, monkeypatch):
     """An empty cache and no other source; each test adds what it needs."""
 
-    def unreachable(scratch):
+    def unreachable(*args):
         raise OSError("the network is away")
 
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "debian")
-    for source in ("fetched", "mirrors"):
-        replace_source(monkeypatch, source, unreachable)
+    monkeypatch.setattr(fashion_mnist, "unpack_debian_package", unreachable)
+    monkeypatch.setattr(IdxFiles, "download", unreachable)
+    disk = SimpleNamespace(free=ROOM)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk)
+    return disk
 
 
 @pytest.fixture
-def fill(shelf):
-    """Return a function that puts the four files into a folder."""
+def fetched(small_data, monkeypatch):
+    """Return a function that replaces what Debian's package brings."""
 
-    def fill(folder):
-        folder.mkdir(parents=True)
-        for file in shelf.iterdir():
-            (folder / file.name).symlink_to(file)
+    def replace(bring=lambda scratch: small_data):
+        monkeypatch.setattr(fashion_mnist, "unpack_debian_package", bring)
 
-    return fill
-
-
-@pytest.fixture
-def fetcher(shelf, monkeypatch):
-    """A fetcher in the place of Debian's that works."""
-    monkeypatch.setattr(
-        fashion_mnist, "unpack_debian_package", lambda scratch: shelf
-    )
-
-
-@pytest.fixture
-def debian(shelf, tmp_path, monkeypatch, no_source):
-    """Return a function that puts a fake apt-get and dpkg-deb on PATH."""
-
-    def fake(name, *lines):
-        file = tmp_path / "bin" / name
-        start = f"#!{sys.executable} -IS"
-        modules = "import os, shutil, signal, sys, time"
-        file.write_text("\n".join([start, modules, *lines]))
-        file.chmod(0o755)
-
-    def install(download=BRINGS_IT, unpack=""):
-        (tmp_path / "bin").mkdir()
-        package = tmp_path / "usr"
-        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-        monkeypatch.setenv("PID_FILE", str(tmp_path / "pid"))
-        monkeypatch.setattr(
-            fashion_mnist, "unpack_debian_package", UNPACK_DEBIAN_PACKAGE
-        )
-        monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", package)
-        inside = package.relative_to("/")
-        fake("apt-get", "if 'download' in sys.argv:", f"    {download}")
-        fake(
-            "dpkg-deb",
-            unpack
-            or f"shutil.copytree('{shelf}', sys.argv[3] + '/{inside}')",
-        )
-
-    return install
-
-
-# The real one, which `no_source` hides
-UNPACK_DEBIAN_PACKAGE = fashion_mnist.unpack_debian_package
+    replace()
+    return replace
 
 
 def read_without_a_warning(data_dir=None):
@@ -141,117 +72,91 @@ def read_without_a_warning(data_dir=None):
         return read_fashion_mnist(data_dir)
 
 
-def scratch_of(tmp_path):
-    return list((tmp_path / "scratch").iterdir())
+def why_not_fetched():
+    """Read; return why Debian's package could not be had."""
+    with pytest.raises(FileNotFoundError) as error:
+        read_fashion_mnist()
+    lines = str(error.value).splitlines()
+    return lines[3].removeprefix("  - Debian's package, fetched: ")
 
 
-def assert_the_cache_is_good(genuine):
-    found = {
-        file.name: file.read_bytes() for file in cache_folder().iterdir()
-    }
-    assert found == genuine
-
-
-def in_other_processes(count, work):
-    """Run ``work`` in processes of their own; return their exit codes."""
-    # Forked, so that they have the fake sources of the test
-    fork = multiprocessing.get_context("fork")
-    processes = [fork.Process(target=work) for _ in range(count)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    return [process.exitcode for process in processes]
-
-
-# Python 3.12 warns of a fork while torch's threads exist
-forks = pytest.mark.filterwarnings("ignore:This process")
+def cached():
+    return {file.name: file.read_bytes() for file in cache_folder().iterdir()}
 
 
 # Order
 
 
-SOURCES = ["data_dir", "cache", "debian", "fetched", "mirrors"]
+def test_what_was_fetched_is_kept(small_files, fetched):
+    assert read_without_a_warning() == small_files
+    caches = platformdirs.user_cache_path("lenet_d2l")
+    assert cache_folder() == caches / "fashion-mnist"
+    assert cached() == small_files
+    fetched(None)
+    assert read_without_a_warning() == small_files
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_the_first_source_that_has_the_files_is_the_last_one_touched(
-    source, genuine, shelf, fill, tmp_path, monkeypatch
+@pytest.mark.parametrize("place", ["given", "debian"])
+@pytest.mark.parametrize("inside", ["", "FashionMNIST/raw"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_files_are_read_from_a_folder(
+    place, inside, zipped, small_files, tmp_path
 ):
-    def must_not_be_touched(scratch):
-        raise AssertionError("a source was touched after one that is good")
-
-    folders = {
-        "data_dir": tmp_path / "given",
-        "cache": cache_folder(),
-        "debian": tmp_path / "debian",
-    }
-    for later in SOURCES[SOURCES.index(source) + 1 :]:
-        if later in folders:
-            # Touched, it would be warned of
-            folders[later].mkdir(parents=True)
-            for name in SHA256:
-                (folders[later] / name).write_bytes(b"damaged")
-        else:
-            replace_source(monkeypatch, later, must_not_be_touched)
-    if source in folders:
-        fill(folders[source])
-    else:
-        replace_source(monkeypatch, source, lambda scratch: shelf)
-    data_dir = folders["data_dir"] if source == "data_dir" else None
-    assert read_without_a_warning(data_dir) == genuine
+    folder = tmp_path / place / inside
+    folder.mkdir(parents=True)
+    for name, content in small_files.items():
+        if zipped:
+            name, content = f"{name}.gz", gzip.compress(content, 1)
+        (folder / name).write_bytes(content)
+    data_dir = tmp_path / place if place == "given" else None
+    assert read_without_a_warning(data_dir) == small_files
 
 
-def test_what_was_fetched_is_kept(genuine, fetcher, monkeypatch):
-    assert read_without_a_warning() == genuine
-    assert_the_cache_is_good(genuine)
-    monkeypatch.delattr(fashion_mnist, "unpack_debian_package")
-    assert read_without_a_warning() == genuine
-
-
-def test_a_data_dir_without_the_files_is_passed_over_with_a_warning(
-    genuine, fill, tmp_path
-):
-    fill(cache_folder())
-    with pytest.warns(UserWarning, match="^data_dir: no train-images"):
-        assert read_fashion_mnist(tmp_path) == genuine
-
-
-@pytest.mark.parametrize("kind", ["missing", "a file"])
-def test_a_data_dir_that_is_no_folder_is_an_error(kind, fill, tmp_path):
-    fill(cache_folder())
-    folder = tmp_path / "given"
-    if kind == "a file":
-        folder.touch()
-    with pytest.raises(NotADirectoryError, match=str(folder)):
+@pytest.mark.parametrize("name", ["missing", "a file", ""])
+def test_a_data_dir_that_is_no_folder_is_an_error(name, fetched, tmp_path):
+    folder = name and str(tmp_path / name)
+    (tmp_path / "a file").touch()
+    with pytest.raises(NotADirectoryError) as error:
         read_fashion_mnist(folder)
+    assert str(error.value) == f"{folder!r} is not a folder"
 
 
 def test_without_any_source_the_error_says_why_of_each_and_what_helps(
     tmp_path,
 ):
+    missing = "no train-images-idx3-ubyte, nor its .gz, in"
     with (
         pytest.raises(FileNotFoundError) as error,
-        pytest.warns(UserWarning, match="data_dir"),
+        pytest.warns(UserWarning, match=f"^data_dir: {missing}"),
     ):
         read_fashion_mnist(tmp_path)
-    lines = str(error.value).splitlines()
-    tried = [line[4:] for line in lines if line.startswith("  - ")]
-    missing = "no train-images-idx3-ubyte, nor its .gz, in"
-    assert tried == [
-        f"data_dir: {missing} {tmp_path}",
-        f"the cache: {missing} {cache_folder()}",
-        f"Debian's installed package: {missing} {tmp_path / 'debian'}",
-        "Debian's package, fetched: the network is away",
-        "torchvision's mirrors: the network is away",
-    ]
-    for remedy in (
-        "apt-get install dataset-fashion-mnist",
-        "data_dir=FOLDER",
-        "--data-dir FOLDER",
-        *SHA256,
-    ):
-        assert remedy in lines[-1]
+    assert str(error.value) == (
+        "Fashion-MNIST was not found. Tried:\n"
+        f"  - data_dir: {missing} {tmp_path}\n"
+        f"  - the cache: {missing} {cache_folder()}\n"
+        f"  - Debian's installed package: {missing} {tmp_path / 'debian'}\n"
+        "  - Debian's package, fetched: the network is away\n"
+        "  - torchvision's mirrors: the network is away\n"
+        "To mend this: on Debian or Ubuntu, apt-get install "
+        "dataset-fashion-mnist; elsewhere, put the four files "
+        f"{', '.join(FILES)} (or their .gz) into a folder and name it: "
+        "data_dir=FOLDER, or --data-dir FOLDER on the command line."
+    )
+
+
+@pytest.mark.skipif(
+    "MUTANT_UNDER_TEST" in os.environ, reason="mutmut's calls lie between"
+)
+def test_a_warning_names_the_line_that_asked_for_the_data(fetched, tmp_path):
+    with pytest.warns(UserWarning, match="^data_dir: ") as warned:
+        load_data_fashion_mnist(256, tmp_path)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_each_file_has_a_digest():
+    assert digests(*"abcd") == dict(zip(FILES, "abcd"))
+    with pytest.raises(ValueError):
+        digests(*"abc")
 
 
 # Damage
@@ -261,272 +166,219 @@ def cut(content):
     return content[: len(content) // 2]
 
 
-def with_one_wrong_byte(content):
+def spoil(content):
+    """Change one byte in the middle."""
     middle = len(content) // 2
     wrong = bytes([content[middle] ^ 1])
     return content[:middle] + wrong + content[middle + 1 :]
 
 
-DAMAGES = {
-    "raw, cut short": lambda b: (LABELS, cut(b)),
-    "raw, one wrong byte": lambda b: (LABELS, with_one_wrong_byte(b)),
-    "raw, empty": lambda b: (LABELS, b""),
-    "gz, cut short": lambda b: (LABELS + ".gz", cut(gzip.compress(b))),
-    "gz, one wrong byte": lambda b: (
-        LABELS + ".gz",
-        with_one_wrong_byte(gzip.compress(b)),
-    ),
-    "gz of other bytes": lambda b: (
-        LABELS + ".gz",
-        gzip.compress(with_one_wrong_byte(b)),
-    ),
-    "gz, no gz at all": lambda b: (LABELS + ".gz", b"<html>404</html>"),
-    "gz, empty": lambda b: (LABELS + ".gz", b""),
-}
-
-
-@pytest.fixture(params=DAMAGES)
-def damage(request, genuine, fill):
-    """Return a function that fills a folder, but damages one file."""
-
-    def damage(folder):
-        fill(folder)
-        name, content = DAMAGES[request.param](genuine[LABELS])
-        (folder / LABELS).unlink()
-        (folder / name).write_bytes(content)
-        return folder / name
-
-    return damage
-
-
-def test_a_damaged_file_of_data_dir_is_refused_by_name(
-    damage, genuine, fill, tmp_path
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        ("", cut),
+        ("", spoil),
+        ("", lambda content: b""),
+        (".gz", lambda content: cut(gzip.compress(content))),
+        (".gz", lambda content: spoil(gzip.compress(content))),
+        (".gz", lambda content: gzip.compress(spoil(content))),
+        (".gz", lambda content: b"<html>404</html>"),
+        (".gz", lambda content: b""),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name_and_replaced(
+    suffix, damage, small_data, small_files, fetched
 ):
-    fill(cache_folder())
-    file = damage(tmp_path / "given")
+    shutil.copytree(small_data, cache_folder())
+    (cache_folder() / LABELS).unlink()
+    file = cache_folder() / (LABELS + suffix)
+    file.write_bytes(damage(small_files[LABELS]))
     with pytest.warns(UserWarning) as warned:
-        assert read_fashion_mnist(tmp_path / "given") == genuine
-    (warning,) = warned
-    assert str(warning.message).startswith(f"data_dir: {file} is damaged: ")
-
-
-def test_a_damaged_file_of_the_cache_is_refused_by_name_and_replaced(
-    damage, genuine, fetcher
-):
-    file = damage(cache_folder())
-    with pytest.warns(UserWarning) as warned:
-        assert read_fashion_mnist() == genuine
+        assert read_fashion_mnist() == small_files
     (warning,) = warned
     assert str(warning.message).startswith(f"the cache: {file} is damaged: ")
     # Once: the files fetched take precedence over the damaged one
-    assert read_without_a_warning() == genuine
+    assert read_without_a_warning() == small_files
 
 
 def test_damaged_files_that_were_fetched_do_not_reach_the_cache(
-    genuine, shelf, fill, tmp_path, monkeypatch
+    small_data, small_files, fetched, tmp_path, monkeypatch
 ):
-    fill(tmp_path / "bad")
-    (tmp_path / "bad" / LABELS).unlink()
-    (tmp_path / "bad" / LABELS).write_bytes(cut(genuine[LABELS]))
-    replace_source(monkeypatch, "fetched", lambda _: tmp_path / "bad")
-    replace_source(monkeypatch, "mirrors", lambda _: shelf)
+    bad = shutil.copytree(small_data, tmp_path / "bad")
+    (bad / LABELS).write_bytes(cut(small_files[LABELS]))
+    fetched(lambda scratch: bad)
+    monkeypatch.setattr(IdxFiles, "download", lambda *args: small_data)
     with pytest.warns(UserWarning, match=f"fetched: .*{LABELS} is damaged"):
-        assert read_fashion_mnist() == genuine
-    assert_the_cache_is_good(genuine)
+        assert read_fashion_mnist() == small_files
+    assert cached() == small_files
 
 
-def test_genuine_files_are_read_from_gz_as_well(genuine, fill, tmp_path):
-    fill(tmp_path / "given")
-    for name in SHA256:
-        (tmp_path / "given" / name).unlink()
-        with gzip.open(tmp_path / "given" / f"{name}.gz", "wb", 1) as file:
-            file.write(genuine[name])
-    assert read_without_a_warning(tmp_path / "given") == genuine
-
-
-# A cache that cannot be written
+# The cache
 
 
 def test_where_the_cache_cannot_be_made_the_data_is_had_with_a_warning(
-    genuine, fetcher, tmp_path, monkeypatch
+    small_files, fetched, tmp_path, monkeypatch
 ):
     # Below a file, since root may write to any folder
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.warns(UserWarning, match="fetched but not cached"):
-        assert read_fashion_mnist() == genuine
+    with pytest.warns(
+        UserWarning, match="^Fashion-MNIST was fetched but not"
+    ):
+        assert read_fashion_mnist() == small_files
 
 
-def test_a_full_disk_leaves_no_half_file(genuine, fetcher, monkeypatch):
+def test_a_full_disk_leaves_no_half_file(small_files, fetched, monkeypatch):
     write = Path.write_bytes
 
     def full_at_the_second(file, content):
         write(file, cut(content))
-        if "labels" in file.name:
+        if content == small_files[LABELS]:
             raise OSError(28, "No space left on device")
         return write(file, content)
 
     monkeypatch.setattr(Path, "write_bytes", full_at_the_second)
-    with pytest.warns(UserWarning, match="not cached.*No space left"):
-        assert read_fashion_mnist() == genuine
-    (first,) = cache_folder().iterdir()
-    assert first.read_bytes() == genuine["train-images-idx3-ubyte"]
+    with pytest.warns(UserWarning, match=r"not cached.*No space left"):
+        assert read_fashion_mnist() == small_files
+    assert cached() == {FILES[0]: small_files[FILES[0]]}
 
 
-# Several at once
+def test_without_room_for_it_nothing_is_fetched(no_source, tmp_path):
+    no_source.free -= 1
+    said = f"[Errno 28] it needs 200 MB in {tmp_path / 'scratch'}"
+    assert why_not_fetched() == said
 
 
-@forks
-def test_three_first_loads_at_once_all_succeed(genuine, shelf, monkeypatch):
-    all_fetch = multiprocessing.get_context("fork").Barrier(3, timeout=60)
-
-    def copy_while_the_others_do(scratch):
-        shutil.copytree(shelf, scratch / "copy")
-        all_fetch.wait()
-        return scratch / "copy"
-
-    monkeypatch.setattr(
-        fashion_mnist, "unpack_debian_package", copy_while_the_others_do
-    )
-
-    def load():
-        assert read_without_a_warning() == genuine
-
-    assert in_other_processes(3, load) == [0, 0, 0]
-    assert_the_cache_is_good(genuine)
-    assert read_without_a_warning() == genuine
+# torchvision's mirrors
 
 
-# An interruption half way
-
-
-@forks
-def test_killed_while_it_writes_the_cache_the_next_load_works(
-    genuine, fetcher
+def test_torchvisions_mirrors_are_not_waited_for_without_end(
+    small_data, small_files, monkeypatch, capsys
 ):
-    write = Path.write_bytes
+    def from_mirrors(*, root, download):
+        assert download is True
+        assert socket.getdefaulttimeout() == SILENCE
+        shutil.copytree(small_data, Path(root) / "FashionMNIST" / "raw")
 
-    def die_at_the_second(file, content):
-        if "labels" in file.name:
-            write(file, cut(content))
-            os.kill(os.getpid(), signal.SIGKILL)
-        return write(file, content)
-
-    def load():
-        Path.write_bytes = die_at_the_second
-        read_fashion_mnist()
-
-    assert in_other_processes(1, load) == [-signal.SIGKILL]
-    whole = [f for f in cache_folder().iterdir() if f.name in SHA256]
-    assert [f.name for f in whole] == ["train-images-idx3-ubyte"]
-    assert read_without_a_warning() == genuine
-    assert read_without_a_warning() == genuine
-
-
-def test_interrupted_while_it_writes_the_cache_the_next_load_works(
-    genuine, fetcher, monkeypatch
-):
-    write = Path.write_bytes
-
-    def interrupt_the_second(file, content):
-        if "labels" in file.name:
-            write(file, cut(content))
-            signal.raise_signal(signal.SIGINT)
-        return write(file, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", interrupt_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            read_fashion_mnist()
-    assert [f.name for f in cache_folder().iterdir()] == [
-        "train-images-idx3-ubyte"
-    ]
-    assert read_without_a_warning() == genuine
-    assert_the_cache_is_good(genuine)
-
-
-@forks
-def test_killed_while_apt_runs_nothing_is_cached(
-    genuine, shelf, debian, monkeypatch
-):
-    debian(KILLS_ITS_PARENT)
-    codes = in_other_processes(1, read_fashion_mnist)
-    assert codes == [-signal.SIGKILL]
-    assert not cache_folder().exists()
-    monkeypatch.setattr(
-        fashion_mnist, "unpack_debian_package", lambda scratch: shelf
-    )
-    assert read_without_a_warning() == genuine
-
-
-def test_interrupted_while_apt_runs_apt_is_stopped_and_nothing_is_left(
-    debian, tmp_path
-):
-    debian(IS_INTERRUPTED)
-    with pytest.raises(KeyboardInterrupt):
-        read_fashion_mnist()
-    apt = int((tmp_path / "pid").read_text())
-    with pytest.raises(ProcessLookupError):
-        os.kill(apt, 0)
-    assert scratch_of(tmp_path) == []
-    assert not cache_folder().exists()
+    monkeypatch.setattr(IdxFiles, "download", DOWNLOAD)
+    monkeypatch.setattr(torchvision.datasets, "FashionMNIST", from_mirrors)
+    socket.setdefaulttimeout(5)
+    assert read_without_a_warning() == small_files
+    assert socket.getdefaulttimeout() == 5
+    socket.setdefaulttimeout(None)
+    said = "Fashion-MNIST: trying torchvision's mirrors\n"
+    assert capsys.readouterr() == ("", said)
 
 
 # Debian's package, fetched
 
 
+@pytest.fixture
+def apt(small_files, fetched, monkeypatch):
+    """apt-get and dpkg-deb that work; the list of how they are called."""
+
+    def run(command, folder):
+        mode = oct(folder.stat().st_mode)[-3:]
+        ready = [*map(Path.is_dir, folder.glob("*/partial"))]
+        calls.append((folder, mode, ready, command))
+        if "download" in command:
+            (folder / "dataset-fashion-mnist_1_all.deb").touch()
+        return package.getvalue()
+
+    calls, package = [], io.BytesIO()
+    contents = {f"./usr/share/{n}.gz": c for n, c in small_files.items()}
+    contents |= {"../evil": b"evil", "./usr/copyright.gz": b"MIT"}
+    with tarfile.open(fileobj=package, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("./usr/share"))
+        for name, content in contents.items():
+            member, content = tarfile.TarInfo(name), gzip.compress(content, 1)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    monkeypatch.setattr(fashion_mnist, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    fetched(UNPACK)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("user", "known", "mode"),
+    [(1000, True, "700"), (0, True, "711"), (0, False, "711")],
+)
 def test_debians_package_is_fetched_unpacked_and_cached(
-    genuine, debian, tmp_path
+    user, known, mode, small_files, apt, tmp_path, monkeypatch, capsys
 ):
-    debian()
-    assert read_without_a_warning() == genuine
-    assert_the_cache_is_good(genuine)
-    assert scratch_of(tmp_path) == []
+    """By any user; as root, apt works as a user of its own, if it has one."""
+    owned = []
 
+    def chown(folder, owner):
+        owned.append((folder.parent.name, folder.name, owner))
+        if not known:
+            raise LookupError(owner)
 
-def reason_of_debians_package():
-    with pytest.raises(FileNotFoundError) as error:
-        read_fashion_mnist()
-    (line,) = [
-        line
-        for line in str(error.value).splitlines()
-        if line.startswith("  - Debian's package, fetched: ")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(shutil, "chown", chown)
+    assert read_without_a_warning() == cached() == small_files
+    partial = [("lists", "partial", "_apt"), ("archives", "partial", "_apt")]
+    assert owned == (partial if user == 0 else [])
+    said = "Fashion-MNIST: fetching 31 MB from Debian\n"
+    assert capsys.readouterr() == ("", said)
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert not list(tmp_path.rglob("evil*"))
+
+    folder = apt[0][0]
+    assert folder.name.startswith("fashion-mnist-")
+    assert [call[:3] for call in apt] == [(folder, mode, [True, True])] * 3
+    options = [
+        f"Dir::State::Lists={folder}/lists",
+        f"Dir::Cache={folder}",
+        "Acquire::Languages=none",
+        "Acquire::Retries=1",
+        f"Acquire::http::Timeout={SILENCE}",
+        f"Acquire::https::Timeout={SILENCE}",
     ]
-    return line.partition("fetched: ")[2]
+    options = ["-qq", *(o for option in options for o in ("-o", option))]
+    package = folder / "dataset-fashion-mnist_1_all.deb"
+    assert [call[3] for call in apt] == [
+        ["apt-get", *options, "update"],
+        ["apt-get", *options, "download", "dataset-fashion-mnist"],
+        ["dpkg-deb", "--fsys-tarfile", package],
+    ]
 
 
-def test_the_last_line_of_an_apt_that_fails_is_the_reason(debian, tmp_path):
-    debian(FAILS)
-    assert reason_of_debians_package() == "E: Unable to locate package"
-    assert scratch_of(tmp_path) == []
+@pytest.mark.parametrize("missing", ["apt-get", "dpkg-deb"])
+def test_without_debians_programs_its_package_is_passed_over(
+    missing, apt, monkeypatch
+):
+    monkeypatch.setattr(shutil, "which", lambda program: program != missing)
+    assert why_not_fetched() == "this system has no apt-get and dpkg-deb"
 
 
-def test_the_reason_may_be_in_any_encoding(debian):
-    debian(FAILS_IN_LATIN_1)
-    assert reason_of_debians_package().startswith("E: Ung")
+def test_an_apt_that_brings_no_package_is_passed_over(apt, monkeypatch):
+    monkeypatch.setattr(fashion_mnist, "run", lambda command, folder: b"")
+    said = "apt-get brought no dataset-fashion-mnist"
+    assert why_not_fetched() == said
 
 
-def test_an_apt_that_brings_no_package_is_passed_over(debian):
-    debian(BRINGS_NOTHING)
-    assert "dataset-fashion-mnist" in reason_of_debians_package()
+def test_a_command_runs_in_its_folder_and_its_output_is_returned(tmp_path):
+    command = [sys.executable, "-c", "import os; print(os.getcwd())"]
+    assert fashion_mnist.run(command, tmp_path) == b"%s\n" % bytes(tmp_path)
 
 
-def test_a_package_that_cannot_be_unpacked_is_passed_over(debian):
-    debian(unpack="sys.exit(2)")
-    assert "dpkg-deb" in reason_of_debians_package()
-
-
-def test_a_package_without_the_files_is_passed_over(debian):
-    debian(unpack="os.makedirs(sys.argv[3])")
-    assert "no train-images-idx3-ubyte" in reason_of_debians_package()
-
-
-def test_a_system_without_apt_is_passed_over(debian, tmp_path):
-    debian()
-    (tmp_path / "bin" / "apt-get").unlink()
-    assert "no apt-get" in reason_of_debians_package()
-
-
-def test_a_command_that_fails_in_silence_is_named(tmp_path):
-    with pytest.raises(RuntimeError, match="false failed"):
-        fashion_mnist.run(["false"], tmp_path)
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "reason"),
+    [
+        (b"a", b"W: b\nE: c\nE: d\n", "E: c"),
+        (b"a", b"b\nc\n", "c"),
+        (b"a\nb", b"", "b"),
+        (b"", b"", f"{sys.executable} failed"),
+        # In Latin-1, as a German apt may write it
+        (b"", b"E: Ung\xfcltig", "E: Ung\N{REPLACEMENT CHARACTER}ltig"),
+    ],
+)
+def test_the_first_error_of_a_command_or_its_last_line_is_the_reason(
+    stdout, stderr, reason, tmp_path
+):
+    code = f"import os; os.write(1, {stdout}); os.write(2, {stderr}); exit(2)"
+    with pytest.raises(RuntimeError) as error:
+        fashion_mnist.run([sys.executable, "-c", code], tmp_path)
+    assert str(error.value) == reason
