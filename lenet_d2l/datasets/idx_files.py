@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import sys
+import tarfile
 import tempfile
 import warnings
 import zlib
@@ -46,7 +47,10 @@ ROOM = 200 << 20  # Bytes that a fetch may fill before it is in the cache
 SILENCE = 20  # Seconds after which a server that says nothing is given up
 
 # After these, the next source is tried
-FAILURES = (DamagedFileError, OSError, RuntimeError, HTTPException)
+FAILURES = (
+    *(DamagedFileError, OSError, RuntimeError, HTTPException),
+    tarfile.TarError,
+)
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class IdxFiles:
         except OSError as error:
             warnings.warn(
                 f"{self.title} was fetched but not cached: {error}",
-                stacklevel=5,
+                stacklevel=6,
             )
         return files
 
