@@ -121,21 +121,6 @@ def test_a_file_that_defines_no_study_is_one_line(
     assert calls == []
 
 
-def test_the_csv_of_another_study_is_refused_and_kept(
-    tiny, empty_folder, capsys
-):
-    assert study(tiny, "--jobs", 1) == 0
-    files = {f: f.read_text() for f in empty_folder.glob("seeds.*")}
-    capsys.readouterr()
-    tiny.write_text(TINY.replace("lr=0.9", "lr=0.55"))
-    del sys.modules[tiny.stem]
-    assert study(tiny, "--jobs", 1) == USAGE
-    line = the_error_line(capsys, "study")
-    assert "argument --out: seeds.csv was made with" in line
-    assert "recipes.post.lr 0.9, this study has 0.55" in line
-    assert {f: f.read_text() for f in empty_folder.glob("seeds.*")} == files
-
-
 @pytest.mark.parametrize(
     ("error", "code", "out", "err"),
     [
