@@ -40,7 +40,6 @@ def test_the_interval_is_the_exact_binomial_one(below, n, low, high):
 @pytest.mark.parametrize(
     ("below", "n", "among"),
     [
-        (50, 100, "like ours"),
         (8, 100, "like ours"),  # [3.5, 15.2]
         (92, 100, "like ours"),  # As far from the other end
         (4, 100, "at the edge of ours"),  # [1.1, 9.9]
