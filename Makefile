@@ -60,9 +60,9 @@ define lint
 	$(BIN)/python -c 'import lenet_d2l as l; l.load_data_fashion_mnist(256)'
 endef
 
-check: $(READY) $(BUILT) ## Run the checks that train no net: under a minute
+check: $(READY) $(BUILT) ## Run the quick checks, which train no net: under a minute
 	$(lint)
-	$(BIN)/pytest tests -m 'not trains'
+	$(BIN)/pytest tests -m 'not slow'
 
 test: $(READY) $(BUILT) ## Run all checks: lint, types, tests, every notebook again
 	$(lint)

@@ -251,6 +251,7 @@ CELLS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_cell_keeps_its_lines_and_has_one_figure_in_its_last_state(
     tmp_path, monkeypatch
 ):

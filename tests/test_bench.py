@@ -91,7 +91,7 @@ def test_a_warm_up_has_minibatches_of_every_size(files, batch_size, warm_up):
         assert (set(short), short[-1]) == (set(long), long[-1])
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 @d2l_warns
 def test_all_ways_train_the_same(files):
     """The same seed, net and minibatches: the same to three digits."""
@@ -203,7 +203,7 @@ def test_a_watched_training_is_the_same_and_leaves_nothing_behind(
 # A bench is a study
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 @d2l_warns
 def test_a_small_bench_for_real(tmp_path):
     """Each way in processes of its own; of two the slower counts."""
@@ -230,7 +230,7 @@ def fail(*arguments):
     raise RuntimeError("no memory left")
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_one_that_fails_does_not_let_the_others_wait(tmp_path):
     """The error is told, where the other would wait for it for ever."""
     failing = Bench({"fails": Way(train=fail, processes=2)}, images=2560)

@@ -284,6 +284,7 @@ def test_it_is_kept_and_used_again(kept, monkeypatch):
     fused.library()
 
 
+@pytest.mark.slow
 @needs_c
 def test_two_processes_may_compile_it_at_once(kept):
     code = "from lenet_d2l.speed import fused; print(fused.arithmetic('cpu'))"

@@ -25,6 +25,7 @@ print(min(tries), max(tries))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
 def test_freed_memory_is_not_fetched_again():
     def pages(call):

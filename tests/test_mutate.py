@@ -73,6 +73,7 @@ def test_the_report_counts_and_names():
     assert report(results) == ("\n".join(lines), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "equal"),
     [

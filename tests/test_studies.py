@@ -68,7 +68,7 @@ def test_the_seeds_of_the_bands_are_0_to_99_and_not_those_of_faults(
         assert study[name].between(0, 1).all()
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, variant, seed",
     [

@@ -313,6 +313,7 @@ def broken(*arguments):
     raise RuntimeError("broken")
 
 
+@pytest.mark.slow
 def test_a_study_that_has_failed_leaves_the_file_free(file):
     with pytest.raises(RuntimeError, match="broken") as failure:
         run_study(replace(STUDY, measure=broken), range(2), file, n_jobs=2)
@@ -368,6 +369,7 @@ def running(pid):
     return True
 
 
+@pytest.mark.slow
 def test_killed_it_takes_its_processes_along_and_goes_on_from_there(
     file, request
 ):
@@ -389,6 +391,7 @@ def test_killed_it_takes_its_processes_along_and_goes_on_from_there(
     assert sorted(seeds_of(file)) == [s for s in range(8) for _ in range(2)]
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_does_the_runs_though_a_worker_is_killed(file):
     with (
         LocalCluster(

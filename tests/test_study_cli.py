@@ -85,6 +85,7 @@ def test_study_does_the_study_of_the_file(file, calls, empty_folder):
     assert calls == [(defined_study(file.stem), *asked)]
 
 
+@pytest.mark.slow
 def test_a_study_is_done_by_processes_and_goes_on(tiny, capsys):
     assert study(tiny, "--jobs", 2) == 0
     assert study(tiny, "--jobs", 1, "--seeds", "0:3") == 0
@@ -158,6 +159,7 @@ def test_what_ends_a_study_is_one_line(
 # A cluster
 
 
+@pytest.mark.slow
 def test_a_cluster_does_the_runs(tiny):
     with cluster(2) as two:
         workers = {worker.pid for worker in two.workers.values()}
@@ -167,6 +169,7 @@ def test_a_cluster_does_the_runs(tiny):
     assert set(table.test_acc) <= workers
 
 
+@pytest.mark.slow
 def test_a_cluster_that_cannot_do_the_runs_is_one_line(
     calls, monkeypatch, capsys
 ):

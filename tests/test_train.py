@@ -98,6 +98,7 @@ def real_run(tmp_path_factory):
     return out, result
 
 
+@pytest.mark.slow
 def test_a_run_prints_its_log_and_writes_three_files(real_run):
     out, result = real_run
     (record,), settings = load_run(out)
@@ -118,6 +119,7 @@ def test_a_run_prints_its_log_and_writes_three_files(real_run):
     assert given.items() <= settings.items()
 
 
+@pytest.mark.slow
 def test_its_weights_have_the_test_accuracy_of_its_record(
     real_run, empty_folder, capsys
 ):

@@ -364,7 +364,7 @@ on_gpu = pytest.mark.skipif(
 
 
 @pytest.mark.gpu
-@pytest.mark.trains
+@pytest.mark.slow
 @on_gpu
 def test_an_epoch_on_a_gpu_is_like_one_on_a_cpu(fashion_mnist):
     gpu, net = torch.accelerator.current_accelerator(), lenet()

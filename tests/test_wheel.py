@@ -55,6 +55,7 @@ def run_installed(wheel, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_whole_package_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
@@ -68,6 +69,7 @@ def test_the_wheel_has_the_whole_package_and_nothing_else(wheel):
     assert names == set(tracked.stdout.split())
 
 
+@pytest.mark.slow
 def test_the_installed_command_has_the_books_weights(run_installed, tmp_path):
     """And is the one in use, with its C code where it can be compiled."""
     code = (
