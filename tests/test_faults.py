@@ -44,11 +44,8 @@ def drawn(recipe, train):
 
 
 def it_shuffles_anew_in_each_epoch(recipe, files, train, test):
-    file, one, two = (
-        stored(files, "train"),
-        loaded(train)[0],
-        loaded(train)[0],
-    )
+    file = stored(files, "train")
+    one, two = (loaded(train)[0] for epoch in range(2))
     pairs = (one, file), (two, file), (one, two)
     return all(
         sorted(a.tolist()) == sorted(b.tolist()) and not torch.equal(a, b)
@@ -63,10 +60,9 @@ def pixels_are_from_0_to_1(recipe, files, train, test):
 
 
 def each_image_has_its_label(recipe, files, train, test):
+    images = stored(files, "train").tolist()
     labels = files["train-labels-idx1-ubyte"][8:]
-    right = {
-        (*x,): y for x, y in zip(stored(files, "train").tolist(), labels)
-    }
+    right = {(*image,): label for image, label in zip(images, labels)}
     X, y = loaded(train)
     return [right[(*x,)] for x in X.tolist()] == y.tolist()
 
