@@ -16,12 +16,8 @@ DIRECTIVE = re.compile(
 def directives(text):
     """The name, argument and options of each directive, in their order."""
     return [
-        (
-            match[1],
-            match[2].strip(),
-            dict(re.findall(r"^:([\w-]+): *(.*)$", match[3], re.M)),
-        )
-        for match in DIRECTIVE.finditer(text + "\n")
+        (name, argument.strip(), dict(re.findall(r":([\w-]+): *(.*)", given)))
+        for name, argument, given in DIRECTIVE.findall(text + "\n")
     ]
 
 
@@ -37,12 +33,10 @@ def test_chapter_has_three_to_five_exercises_each_solved_and_folded(chapter):
     exercises = [d for d in found if d[0] == "exercise"]
     solutions = [d for d in found if d[0] in ("solution", "solution-start")]
     assert 3 <= len(exercises) <= 5
-    for _, title, _ in exercises:
-        assert re.match(rf"(?:{TIMES}): \S", title)
+    assert all(re.match(rf"(?:{TIMES}): \S", d[1]) for d in exercises)
     labels = [options["label"] for _, _, options in exercises]
     assert [label for _, label, _ in solutions] == labels
-    for _, _, options in solutions:
-        assert options.get("class") == "dropdown"
+    assert all(given.get("class") == "dropdown" for *_, given in solutions)
     gates = [name for name, _, _ in found if name.startswith("solution-")]
     assert gates == ["solution-start", "solution-end"] * (len(gates) // 2)
 

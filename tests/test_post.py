@@ -2,8 +2,6 @@
 
 import math
 
-import pytest
-
 from lenet_d2l.results.post import LOG, seconds_per_epoch, seconds_so_far
 from lenet_d2l.results.repeats import CHINESE, ENGLISH
 
@@ -22,23 +20,17 @@ def test_the_log_stays_at_chance_at_first_and_falls_at_last():
     assert last.train_acc > before.train_acc
 
 
-def test_the_clock_read_backwards_is_flat_after_a_start_up():
+def test_the_clock_read_backwards_gives_the_seconds():
     assert [round(s, 3) for s in seconds_so_far()] == SO_FAR
-    first, *others = seconds_per_epoch()
-    assert [round(s, 3) for s in (first, *others)] == PER_EPOCH
-    assert 60_000 * 9 / sum(others) == pytest.approx(69_300, abs=60)
-    assert first - sum(others) / 9 == pytest.approx(2.6, abs=0.05)
-    for seconds in others:
-        assert 60_000 / seconds == pytest.approx(69_300, rel=0.03)
+    assert [round(s, 3) for s in seconds_per_epoch()] == PER_EPOCH
 
 
 def test_d2ls_repeats_are_as_published():
-    said = {name: str(repeats) for name, repeats in ENGLISH.items()}
-    assert said == {
-        "train_loss": "0.469 ± 0.008 [0.455, 0.486]",
-        "train_acc": "0.824 ± 0.004 [0.817, 0.831]",
-        "test_acc": "0.798 ± 0.016 [0.762, 0.823]",
+    assert {name: (r.n, str(r)) for name, r in ENGLISH.items()} == {
+        "train_loss": (24, "0.469 ± 0.008 [0.455, 0.486]"),
+        "train_acc": (24, "0.824 ± 0.004 [0.817, 0.831]"),
+        "test_acc": (24, "0.798 ± 0.016 [0.762, 0.823]"),
     }
-    assert {repeats.n for repeats in ENGLISH.values()} == {24}
-    assert str(CHINESE["test_acc"]) == "0.804 ± 0.015 [0.752, 0.828]"
-    assert CHINESE["test_acc"].n == 130
+    chinese = CHINESE["test_acc"]
+    assert str(chinese) == "0.804 ± 0.015 [0.752, 0.828]"
+    assert chinese.n == 130
