@@ -56,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = ["train", *arguments]
     with stopped_once(to_the_end=is_program), streams() as out:
         args, unknown = whole.parse_known_args(arguments)
+        if [] in vars(args).values():  # What argparse makes of it
+            args.parser.error("the value of an option cannot be '--'")
         if unknown:
             args.parser.error(f"unknown: {' '.join(unknown)}")
         try:

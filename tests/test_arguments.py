@@ -79,6 +79,8 @@ WRONG = {
         SEEDS + "--out=/proc/x.csv"
     ],
     "--out: 'x.txt' does not end in .csv": [SEEDS + "--out=x.txt"],
+    "the value of an option cannot be '--'": ["--lr=--", "--data=--"],
+    "--out: 'x.csv/' does not end in .csv": [SEEDS + "--out=x.csv/"],
     "--out: there is no folder 'none'": [SEEDS + "--out=none/x.csv"],
     "--out: 'a-folder.csv' is not a file": [SEEDS + "--out=a-folder.csv"],
     "is not a folder": [

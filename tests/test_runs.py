@@ -60,6 +60,7 @@ WRONG_WEIGHTS = {
     "renamed": "of 1.weight is missing, here it is [6, 1, 5, 5]",
     "short": "of 12.weight is missing, here it is [10, 84]",
     "wide": "of 12.weight is [11, 84], here it is [10, 84]",
+    "float8": "float8: not all of 12.bias are finite numbers",
     "nan": "nan: not all of 12.bias are finite numbers",
     "complex": "complex: not all of 12.bias are finite numbers",
 }
@@ -81,6 +82,8 @@ def test_weights_that_do_not_fit_are_an_error_and_change_no_net(
         "short": net[:-1].state_dict(),
         "wide": nn.Sequential(*net[:-1], nn.Linear(84, 11)).state_dict(),
         "nan": net.state_dict() | {"12.bias": bias},
+        "float8": net.state_dict()
+        | {"12.bias": bias.to(torch.float8_e4m3fn)},
         "complex": net.state_dict() | {"12.bias": torch.zeros(10) * 1j},
     }.items():
         (tmp_path / other).write_bytes(save(weights))

@@ -271,6 +271,23 @@ def test_a_run_that_cannot_be_appended_is_kept_elsewhere(
     assert (file.read_text() if file.exists() else None) == left
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        *(None, [], [1, 2], "ab", [(0, 1), (1, 2)]),
+        [EpochRow(0, 0.1, 0.1, 0.1)],
+        [EpochRow(e, 0.1, 0.1, 0.1) for e in (1, 0)],
+        [EpochRow(e, "x", 0.1, 0.1) for e in (0, 1)],
+    ],
+)
+def test_what_is_no_row_is_said_and_not_written(rows, file):
+    """Else the file could never be continued."""
+    study = replace(STUDY, measure=lambda *arguments: rows)
+    with pytest.raises(RuntimeError, match=r"seed 0 of 'post' gave no Epoch"):
+        do(file, 1, study)
+    assert file.read_text() == HEADER
+
+
 def test_a_json_that_is_lost_meanwhile_is_written_again(file):
     def meanwhile(*arguments):
         file.with_suffix(".json").unlink()

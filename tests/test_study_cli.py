@@ -104,6 +104,10 @@ def test_a_study_is_done_by_processes_and_goes_on(tiny, capsys):
         ("a.py", "raise SystemExit", "a.py: SystemExit()"),
         ("a.py", "1 / 0", "a.py: ZeroDivisionError('division by zero')"),
         ("a.py", "STUDY = 1", "ImportError('it defines no Study named STUDY"),
+        (
+            *("a.py", TINY.replace("Study({", "Study([]) or ({")),
+            "TypeError('its STUDY has no dict of recipes')",
+        ),
         ("a.py", "", "ImportError('it defines no Study named STUDY')"),
         ("a.txt", TINY, "ImportError('it does not end in .py')"),
         ("statistics.py", TINY, "statistics.py has the same name"),

@@ -107,7 +107,7 @@ def new_file(suffix: str) -> Callable[[str], Path]:
     def convert(text: str) -> Path:
         file = path(text)
         wrong = None
-        if file.suffix != suffix:
+        if file.suffix != suffix or not text.endswith(suffix):
             wrong = f"{text!r} does not end in {suffix}"
         elif not file.parent.is_dir():
             wrong = f"there is no folder {str(file.parent)!r}"

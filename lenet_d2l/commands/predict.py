@@ -1,6 +1,7 @@
 """``predict``: what the net takes a picture for."""
 
 import argparse
+import logging
 import sys
 from contextlib import suppress
 from typing import Any
@@ -67,6 +68,8 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
     from ..results.runs import PUBLISHED, WEIGHTS
 
     check_device(parser, args.device)
+    # Its errors are ours to tell, in one line
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     net = lenet()
     read_weights(parser, net, args.weights or PUBLISHED / WEIGHTS)
     try:

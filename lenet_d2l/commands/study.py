@@ -106,6 +106,10 @@ def load(parser: Parser, file: Path) -> "Study":
             raise ImportError(f"{module.__file__} has the same name")
         if not isinstance(getattr(module, "STUDY", None), Study):
             raise ImportError("it defines no Study named STUDY")
+        if not (
+            module.STUDY.recipes and isinstance(module.STUDY.recipes, dict)
+        ):
+            raise TypeError("its STUDY has no dict of recipes")
     except (Exception, SystemExit) as error:  # It may do anything
         parser.error(f"argument FILE.py: {file}: {error!r}")
     return module.STUDY

@@ -183,6 +183,8 @@ def load_weights(net: nn.Module, file: str | os.PathLike[str]) -> None:
                 f"{here.get(name, 'missing')}"
             )
     for name, tensor in weights.items():
-        if not (tensor.is_floating_point() and tensor.isfinite().all()):
+        if not (
+            tensor.is_floating_point() and tensor.float().isfinite().all()
+        ):
             raise ValueError(f"{file}: not all of {name} are finite numbers")
     net.load_state_dict(weights)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
@@ -339,7 +339,7 @@ def run_study(
         )
         with closing(results):
             for done, (key, rows, by) in enumerate(results, 1):
-                lines = study.lines(key, rows)
+                lines = checked_lines(study, key, rows)
                 size = append(file, size, lines, settings, by)
                 left = (time.monotonic() - start) / done * (len(todo) - done)
                 print(
@@ -347,6 +347,27 @@ def run_study(
                     f"about {math.ceil(left / 60)} min left",
                     flush=True,
                 )
+
+
+def checked_lines(study: Study, key: Key, rows: list) -> str:
+    """Return the lines of a run, in which it will be found again.
+
+    Raises:
+        RuntimeError: what the study has measured are no rows of its CSV.
+    """
+    wrong = f"expected are {study.length(key.variant)} rows"
+    with suppress(TypeError, ValueError):
+        lines = study.lines(key, rows)
+        try:
+            header = ",".join(study.columns) + "\n"
+            if key in whole_runs(header + lines, study)[0]:
+                return lines
+        except ValueError as error:
+            wrong = reason(error)
+    raise RuntimeError(
+        f"seed {key.seed} of {key.variant!r} gave no {study.row.__name__}s "
+        f"for the CSV: {wrong}"
+    )
 
 
 def append(
