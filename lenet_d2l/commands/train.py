@@ -219,7 +219,7 @@ def train(parser: Parser, args: argparse.Namespace, out: Path) -> int:
 
     code = 0
     try:
-        try:
+        try:  # Twice, as a signal may come before it is held
             train_ch6(
                 net,
                 WithProgress(train_iter),
