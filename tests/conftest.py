@@ -18,7 +18,7 @@ from lenet_d2l import load_data_fashion_mnist
 from lenet_d2l.datasets.fashion_mnist import FASHION_MNIST
 from lenet_d2l.datasets.mnist import MNIST
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))

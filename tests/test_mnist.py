@@ -9,7 +9,9 @@ from conftest import STUDIES
 from lenet_d2l.datasets.idx_files import IdxFiles
 from lenet_d2l.datasets.mnist import MNIST, read_mnist
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study, StudyFileError, run_study
+from lenet_d2l.studies.runner import run_study
+from lenet_d2l.studies.study import Study
+from lenet_d2l.studies.table import StudyFileError
 
 
 @pytest.fixture(autouse=True)

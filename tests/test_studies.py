@@ -8,7 +8,9 @@ import pytest
 from conftest import STUDIES as FOLDER
 from conftest import defined_study
 
-from lenet_d2l.studies.runner import Study, run_study, whole_runs
+from lenet_d2l.studies.runner import run_study
+from lenet_d2l.studies.study import Study
+from lenet_d2l.studies.table import whole_runs
 
 # Benches are tested in test_bench.py
 TRAINED = sorted(

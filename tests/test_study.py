@@ -19,9 +19,11 @@ from joblib import parallel_config
 
 from lenet_d2l.results.runs import EpochRow
 from lenet_d2l.speed.fused import Arithmetic, arithmetic
-from lenet_d2l.studies import runner
+from lenet_d2l.studies import runner, study, table
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study, StudyFileError, run_study
+from lenet_d2l.studies.runner import run_study
+from lenet_d2l.studies.study import Key, Study
+from lenet_d2l.studies.table import StudyFileError
 
 HEADER = "seed,epoch,train_loss,train_acc,test_acc\n"
 
@@ -237,13 +239,13 @@ def full(file, monkeypatch):
 
 
 def full_for_rows(file, monkeypatch):
-    write_settings = runner.write_settings
+    write_settings = table.write_settings
 
     def then_full(*arguments):
         write_settings(*arguments)
         full(file, monkeypatch)
 
-    monkeypatch.setattr(runner, "write_settings", then_full)
+    monkeypatch.setattr(table, "write_settings", then_full)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,7 @@ def test_a_run_that_cannot_be_appended_is_kept_elsewhere(
         return invented(*arguments)
 
     (tmp_path / "spare").mkdir()
-    monkeypatch.setattr(runner, "spare_folder", lambda: tmp_path / "spare")
+    monkeypatch.setattr(table, "spare_folder", lambda: tmp_path / "spare")
     with pytest.raises(OSError, match=rf"{said} .*spare/seeds\.csv, append"):
         do(file, 1, replace(STUDY, measure=meanwhile))
     kept = (tmp_path / "spare/seeds.csv").read_text().splitlines()
@@ -320,8 +322,8 @@ def test_runs_and_json_have_the_arithmetic_of_the_study(asked, always, file):
 )
 def test_a_worker_of_another_environment_does_no_run(name, here, monkeypatch):
     settings = STUDY.settings("cpu", "fashion-mnist", plain=False)
-    monkeypatch.setattr(runner, name, lambda *arguments: here)
-    key = runner.Key("post", 0)
+    monkeypatch.setattr(study, name, lambda *arguments: here)
+    key = Key("post", 0)
     with pytest.raises(RuntimeError, match=r"a worker has .*'0\.1'"):
         runner.measure_run(STUDY, key, settings, None, os.getpid())
 

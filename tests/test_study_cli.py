@@ -16,7 +16,7 @@ import os
 
 from lenet_d2l.results.runs import EpochRow
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 
 def invented(recipe, seed, *others):

@@ -6,7 +6,7 @@ Source: the chapter "One run is not a result".
 from torch import nn
 
 from lenet_d2l.studies.recipes import Recipe, as_made
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 
 def softmax_regression() -> nn.Sequential:

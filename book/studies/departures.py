@@ -25,7 +25,7 @@ from lenet_d2l.paper.lenet5 import (
     init_lenet5,
 )
 from lenet_d2l.studies.recipes import Recipe, as_made, falling
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 # The second convolution and the output of the post
 FULL_C3 = partial(nn.Conv2d, 6, 16, kernel_size=5)

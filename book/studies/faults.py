@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, SequentialSampler, TensorDataset
 from lenet_d2l.data import IndexBatches, Loaders
 from lenet_d2l.net import init_weights, lenet
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 from lenet_d2l.training import train_epoch
 
 T_SHIRT, TROUSER = 0, 1

@@ -11,7 +11,7 @@ from torch import nn
 
 from lenet_d2l import discriminative_map, lenet5_1998, mean_square
 from lenet_d2l.studies.recipes import Recipe, as_made, falling
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 
 def lenet5_channels_last() -> nn.Sequential:

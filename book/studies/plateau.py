@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 STEPS = 3 * 235  # Three epochs of minibatches of 256
 EVERY = 5  # Steps from one row to the next

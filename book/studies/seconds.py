@@ -13,7 +13,7 @@ from departures import DEPARTURES
 from torch.utils.data import DataLoader
 
 from lenet_d2l.studies.recipes import Recipe
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 from lenet_d2l.training import synchronize
 
 WARM_UP, TIMED = 5, 20  # Minibatches

@@ -4,7 +4,7 @@ Source: the chapter "One run is not a result".
 """
 
 from lenet_d2l.studies.recipes import Recipe, falling
-from lenet_d2l.studies.runner import Study
+from lenet_d2l.studies.study import Study
 
 STEADIER = {
     # The net is trained as the post's; the mean of its weights is tested

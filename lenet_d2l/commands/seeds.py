@@ -22,7 +22,7 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
 
     def load() -> Any:
         from ..studies.recipes import Recipe
-        from ..studies.runner import Study
+        from ..studies.study import Study
 
         return Study({"post": Recipe()})
 

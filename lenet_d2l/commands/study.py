@@ -24,7 +24,7 @@ from .arguments import (
 )
 
 if TYPE_CHECKING:
-    from ..studies.runner import Study
+    from ..studies.study import Study
 
 MANY_RUNS = (
     "Each run is appended to the CSV as it ends. Stop the command whenever "
@@ -94,7 +94,7 @@ def run(parser: Parser, args: argparse.Namespace) -> int:
 
 def load(parser: Parser, file: Path) -> "Study":
     """Return the study that the Python ``file`` defines."""
-    from ..studies.runner import Study
+    from ..studies.study import Study
 
     # By a name that the processes of the study can import, too
     sys.path.insert(0, str(file.parent.resolve()))
@@ -129,7 +129,8 @@ def do_study(
 
     from ..data import READERS
     from ..speed.fused import arithmetic
-    from ..studies.runner import StudyFileError, run_study
+    from ..studies.runner import run_study
+    from ..studies.table import StudyFileError
 
     check_device(parser, args.device)
     study = load()

@@ -25,7 +25,8 @@ from ..speed import fused
 from ..speed.measure import Timing, time_way
 from ..speed.report import IMAGES, NUM_EPOCHS
 from ..speed.ways import Way
-from .runner import Key, Study, end_with
+from .runner import end_with
+from .study import Key, Study
 
 PACKAGE = Path(__file__).parents[1]
 
