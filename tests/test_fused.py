@@ -109,7 +109,7 @@ OTHERS = [
 
 @pytest.mark.parametrize("i", range(13))
 def test_another_layer_is_the_one_that_computes(i, pair):
-    """Exchanged after the net was fused; one exchanged before is not fused."""
+    """Exchanged in a fused net; exchanged before, the net stays plain."""
     X, (plain, ours) = torch.rand(2, 1, 28, 28), pair
     before = plain(X)
     plain[i] = ours[i] = OTHERS[i]

@@ -1,6 +1,5 @@
-"""Recipes without the show: their rows, averages, schedules and settings."""
+"""Recipes without the show: their rows, averages and schedules."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -8,7 +7,6 @@ import plateau
 import pytest
 import torch
 from baselines import BASELINES, one_hidden_layer
-from conftest import defined_study
 from steadier import STEADIER
 from torch import nn
 from torch.utils.data import DataLoader, Subset
@@ -122,15 +120,6 @@ def test_each_epoch_has_the_learning_rate_of_the_schedule(some_images):
     )
     train_recipe(recipe, 0, batch, batch, "cpu")
     assert rates == pytest.approx([0.9 * (1 - i / 10) for i in range(10)])
-
-
-@pytest.mark.parametrize(
-    "study", ["faults", "baselines", "steadier", "departures", "lenet5"]
-)
-def test_settings_tell_recipes_apart_in_json(study):
-    recipes = [Recipe(), *defined_study(study).recipes.values()]
-    texts = {json.dumps(recipe.settings()) for recipe in recipes}
-    assert len(texts) == len(recipes)
 
 
 def test_the_gradients_of_the_plateau_are_those_before_each_fifth_step(
