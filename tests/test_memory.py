@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -35,8 +36,5 @@ def test_freed_memory_is_kept_if_asked_for():
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch):
-    def missing(name):
-        raise OSError(f"{name}: cannot open shared object file")
-
-    monkeypatch.setattr("ctypes.CDLL", missing)
+    monkeypatch.setattr("ctypes.CDLL", Mock(side_effect=OSError))
     keep_freed_memory()
