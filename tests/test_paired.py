@@ -1,0 +1,140 @@
+"""The paired check: honest runs pass it, broken ones and other seeds fail."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lenet_d2l import init_weights, lenet
+from lenet_d2l.results.paired import (
+    TOLERANCE,
+    Drawn,
+    check_against_published,
+    compare,
+    drawn,
+)
+from lenet_d2l.results.runs import PUBLISHED, Run, load_run
+
+
+@pytest.fixture(scope="module")
+def published():
+    return load_run(PUBLISHED)
+
+
+def table(run):
+    return pd.DataFrame([asdict(record) for record in run.records])
+
+
+def test_a_seed_draws_what_its_training_starts_from(fashion_mnist):
+    start = drawn(3)
+    torch.manual_seed(3)
+    net = lenet()
+    net.apply(init_weights)
+    X, _ = next(iter(fashion_mnist[0]))
+    images = fashion_mnist[0].dataset.tensors[0]
+    assert torch.equal(X[:10], images[start.first_images])
+    first = [p.flatten()[0].item() for p in net.parameters()]
+    assert start.first_weights == first
+
+
+def test_to_draw_leaves_the_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    drawn(0)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_draws_are_the_same_but_for_roundings():
+    start = Drawn([0.1, -0.2], [3, 1])
+    assert start.same(Drawn([0.1 + 1e-8, -0.2], [3, 1]))
+    assert not start.same(Drawn([0.1 + 1e-5, -0.2], [3, 1]))
+    assert not start.same(Drawn([0.1, -0.2], [1, 3]))
+    assert not drawn(0).same(drawn(1))
+
+
+def test_the_published_run_started_as_its_seed_draws(published):
+    if torch.__version__.split("+")[0] != published.settings["torch"]:
+        pytest.skip("another version of torch may draw others")
+    text = check_against_published(published.records, 0, "cpu", published)
+    assert text.startswith("the same run: ")
+
+
+# What is compared
+
+
+def test_distances_are_the_largest_of_all_epochs(published):
+    run = table(published)
+    other = run.copy()
+    other.loc[4, "train_loss"] += 1e-4
+    other.loc[2, "test_acc"] -= 2e-3
+    largest, apart = compare(other, run)
+    assert apart is None
+    assert largest == pytest.approx(
+        {"train_loss": 1e-4, "train_acc": 0, "test_acc": 2e-3}
+    )
+
+
+@pytest.mark.parametrize("figure", TOLERANCE)
+@pytest.mark.parametrize("value", ["beyond", np.nan, np.inf])
+def test_the_first_epoch_beyond_a_tolerance_is_named(
+    figure, value, published
+):
+    run = table(published)
+    other = run.copy()
+    beyond = run.loc[6, figure] - 1.01 * TOLERANCE[figure]
+    other.loc[6:, figure] = beyond if value == "beyond" else value
+    assert compare(other, run).apart == compare(run, other).apart == 6
+    within = run.loc[6, figure] - 0.99 * TOLERANCE[figure]
+    other.loc[6:, figure] = within
+    other.loc[6, figure] = within
+    assert compare(other.head(7), run.head(7)).apart is None
+
+
+def test_a_missing_epoch_is_apart(published):
+    run = table(published)
+    assert compare(run.head(9), run).apart == 9
+    assert compare(run, run.head(9)).apart == 9
+
+
+# What is said
+
+
+@pytest.fixture
+def broken(published):
+    """The published records, but for the last loss."""
+    *others, last = published.records
+    return [*others, replace(last, train_loss=last.train_loss + 0.001)]
+
+
+def test_another_run_fails_on_a_cpu_and_is_told_on_a_gpu(broken, published):
+    if not drawn(0).same(Drawn(**kept(published))):
+        pytest.skip("another version of torch may draw others")
+    with pytest.raises(AssertionError, match="another run, from epoch 9 on"):
+        check_against_published(broken, 0, "cpu", published)
+    text = check_against_published(broken, 0, "cuda", published)
+    assert text == (
+        "another run, from epoch 9 on: largest distances train_loss 0.001, "
+        "train_acc 0, test_acc 0"
+    )
+
+
+def kept(published):
+    names = Drawn._fields
+    return {name: published.settings[name] for name in names}
+
+
+def test_where_it_cannot_judge_it_says_why(broken, published):
+    text = check_against_published(broken, 7, "cpu", published)
+    assert text == ("no comparison: the published run has seed 0, this one 7")
+    settings = published.settings | {"first_images": [*range(10)]}
+    other = Run(published.records, settings)
+    text = check_against_published(broken, 0, "cpu", other)
+    assert text.startswith("no comparison: torch ")
+
+
+def test_the_start_is_kept_as_json(published):
+    assert Drawn(**json.loads(json.dumps(drawn(0)._asdict()))) == drawn(0)
