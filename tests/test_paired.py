@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,16 @@ import torch
 
 from lenet_d2l import init_weights, lenet
 from lenet_d2l.results.paired import (
+    DRAWN,
     TOLERANCE,
     Drawn,
     check_against_published,
     compare,
     drawn,
 )
-from lenet_d2l.results.runs import PUBLISHED, Run, load_run
+from lenet_d2l.results.runs import PUBLISHED, load_run
+
+KEPT = PUBLISHED / DRAWN
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def test_draws_are_the_same_but_for_roundings():
 def test_the_published_run_started_as_its_seed_draws(published):
     if torch.__version__.split("+")[0] != published.settings["torch"]:
         pytest.skip("another version of torch may draw others")
-    text = check_against_published(published.records, 0, "cpu", published)
+    text = check_against_published(published.records, 0, "cpu")
     assert text.startswith("the same run: ")
 
 
@@ -110,31 +114,23 @@ def broken(published):
     return [*others, replace(last, train_loss=last.train_loss + 0.001)]
 
 
-def test_another_run_fails_on_a_cpu_and_is_told_on_a_gpu(broken, published):
-    if not drawn(0).same(Drawn(**kept(published))):
+def test_another_run_fails_on_a_cpu_and_is_told_on_a_gpu(broken):
+    if not drawn(0).same(Drawn(**json.loads(KEPT.read_text()))):
         pytest.skip("another version of torch may draw others")
     with pytest.raises(AssertionError, match="another run, from epoch 9 on"):
-        check_against_published(broken, 0, "cpu", published)
-    text = check_against_published(broken, 0, "cuda", published)
-    assert text == (
+        check_against_published(broken, 0, "cpu")
+    assert check_against_published(broken, 0, "cuda") == (
         "another run, from epoch 9 on: largest distances train_loss 0.001, "
         "train_acc 0, test_acc 0"
     )
 
 
-def kept(published):
-    names = Drawn._fields
-    return {name: published.settings[name] for name in names}
-
-
-def test_where_it_cannot_judge_it_says_why(broken, published):
-    text = check_against_published(broken, 7, "cpu", published)
-    assert text == ("no comparison: the published run has seed 0, this one 7")
-    settings = published.settings | {"first_images": [*range(10)]}
-    other = Run(published.records, settings)
-    text = check_against_published(broken, 0, "cpu", other)
+def test_where_it_cannot_judge_it_says_why(broken, tmp_path):
+    assert check_against_published(broken, 7, "cpu") == (
+        "no comparison: the published run has seed 0, this one 7"
+    )
+    copytree(PUBLISHED, tmp_path / "other")
+    other = drawn(0)._replace(first_images=[*range(10)])
+    (tmp_path / "other" / DRAWN).write_text(json.dumps(other._asdict()))
+    text = check_against_published(broken, 0, "cpu", tmp_path / "other")
     assert text.startswith("no comparison: torch ")
-
-
-def test_the_start_is_kept_as_json(published):
-    assert Drawn(**json.loads(json.dumps(drawn(0)._asdict()))) == drawn(0)

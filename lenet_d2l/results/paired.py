@@ -7,7 +7,9 @@ seed, goes its own way within a few epochs. The check can judge only a run
 that starts as the other one: ``drawn`` says what a seed draws.
 """
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,11 +18,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ..net import init_weights, lenet
 from .post import EXAMPLES
-from .runs import Run
+from .runs import PUBLISHED, load_run
 
 # The largest distance, in any epoch, between two runs that are the same: nats
 # of loss, and shares of the images
 TOLERANCE = {"train_loss": 5e-4, "train_acc": 5e-3, "test_acc": 5e-3}
+
+DRAWN = "drawn.json"  # What the published run's seed drew
 
 # Weights differ in the last bit where a processor rounds otherwise; those of
 # another draw differ by about a tenth
@@ -99,31 +103,32 @@ def check_against_published(
     records: Iterable[Any],
     seed: int,
     device: torch.device | str,
-    published: Run,
+    published: Path = PUBLISHED,
 ) -> str:
     """Compare a run's ``records`` with the ``published`` ones, in a sentence.
 
-    The run was made from ``seed``. Where the two do not start alike there
-    is nothing to compare, and the sentence says why. On a GPU, which nobody
-    has measured yet, a distance is told only.
+    The run was made from ``seed``; ``published`` is the folder of the
+    others. Where the two do not start alike there is nothing to compare, and
+    the sentence says why. On a GPU, which nobody has measured yet, a
+    distance is told only.
 
     Raises:
         AssertionError: on a CPU it is another run than the published one.
     """
-    settings = published.settings
+    others, settings = load_run(published)
     if seed != settings["seed"]:
         return (
             f"no comparison: the published run has seed {settings['seed']}, "
             f"this one {seed}"
         )
-    kept = Drawn(settings["first_weights"], settings["first_images"])
+    kept = Drawn(**json.loads((published / DRAWN).read_text()))
     if not drawn(seed).same(kept):
         return (
             f"no comparison: torch {torch.__version__} draws other weights "
             f"or another order from seed {seed} than torch "
             f"{settings['torch']}, which made the published run"
         )
-    run, other = (pd.DataFrame(r) for r in (records, published.records))
+    run, other = (pd.DataFrame(r) for r in (records, others))
     comparison = compare(run, other)
     if torch.device(device).type == "cpu" and comparison.apart is not None:
         raise AssertionError(
