@@ -9,6 +9,7 @@ import json
 import math
 from importlib import import_module
 from importlib.metadata import version
+from itertools import count
 
 import pandas as pd
 import torch
@@ -18,7 +19,7 @@ from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
 from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
 from lenet_d2l.results import post
-from lenet_d2l.results.bands import BAD, last_epoch
+from lenet_d2l.results.bands import BAD, GOOD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.spread import FIGURES, Place
 from lenet_d2l.speed import report
@@ -91,11 +92,15 @@ BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
 DEPARTURES = import_module("departures").DEPARTURES
 TIMED = import_module("seconds").TIMED
+TF32_BITS = import_module("tf32").BITS
 BENCH = pd.read_csv(STUDIES / "bench.csv")
 WAYS, TIMES = report.by_way(BENCH), report.times_stock(BENCH, "seconds")
 MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
 ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
+
+# Seeds, all above a figure, that can call it unlike them
+TO_SAY_UNLIKE = next(n for n in count(1) if Place(0, n).among()[0] == "u")
 
 # What is cited or was measured
 PEOPLE, PEOPLE_IMAGES = 0.835, 1_000  # README of Fashion-MNIST, benchmarks
@@ -105,6 +110,6 @@ LAST_TEST = TEST_IMAGES % RECIPE.batch_size
 DIGIT, PASSES = (20, 20), 20  # The largest pixels of a digit; of the data
 REACH = 2.4  # Of a first weight, times its fan-in
 PAPER_ERROR, DISTORTED_ERROR = 0.0095, 0.008  # Without and with distortions
-HONEST = 10_000  # Runs to a false alarm, which chapter 8 asserts
+HONEST = 10_000  # Runs to a false alarm, which an exercise supposes
 # `make book` and `make test` on the bench's machine; the most MB of the first
 BUILD_SECONDS, BUILD_MB, TEST_GB, BUILD_LIMIT = 17, 267, 6.3, 400

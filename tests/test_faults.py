@@ -10,7 +10,12 @@ import torch
 from faults import FAULTS
 from torch.nn.functional import cross_entropy
 
-from lenet_d2l import layer_shapes, load_data_fashion_mnist
+from lenet_d2l import (
+    init_weights,
+    layer_shapes,
+    lenet,
+    load_data_fashion_mnist,
+)
 from lenet_d2l.studies.recipes import Recipe, train_recipe
 
 
@@ -139,6 +144,20 @@ def loss_and_accuracy_are_means_over_examples(recipe, files, train, test):
     )
 
 
+def an_epoch_has_every_example(recipe, files, train, test):
+    net, optimizer = recipe.start(0, "cpu")
+    *_, examples = recipe.epoch(net, train, recipe.loss, optimizer, "cpu")
+    return examples == 300
+
+
+def weights_are_those_of_the_seed(recipe, files, train, test):
+    torch.manual_seed(0)
+    honest = lenet().apply(init_weights)
+    weights, _ = recipe.start(0, "cpu")
+    pairs = zip(weights.parameters(), honest.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
 def there_are_ten_epochs(recipe, files, train, test):
     batch = [next(iter(train))]
     rows = train_recipe(recipe, 0, batch, batch, "cpu")
@@ -156,6 +175,11 @@ CHECKS = {
     "two labels swapped": each_image_has_its_label,
     "tested on train data": the_images_of_the_test_file_are_judged,
     "mean over batches": loss_and_accuracy_are_means_over_examples,
+    "lr 0.89": one_step_is_09_times_the_gradient,
+    "1 % of a class mislabelled": each_image_has_its_label,
+    "bias of C1 frozen": one_step_changes_every_bias,
+    "last minibatch dropped": an_epoch_has_every_example,
+    "another seed": weights_are_those_of_the_seed,
     "nine epochs": there_are_ten_epochs,
 }
 

@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from itertools import groupby
 
 import nbformat
@@ -16,6 +17,7 @@ from conftest import BOOK, CHAPTERS, each_chapter
 import lenet_d2l
 from lenet_d2l import evaluate_accuracy_gpu, lenet
 from lenet_d2l.results.bands import bands, figures
+from lenet_d2l.results.paired import compare
 from lenet_d2l.results.runs import (
     PUBLISHED,
     RECORDS,
@@ -190,6 +192,17 @@ def test_the_training_log_lies_in_the_bands(log, read_study):
     run = pd.DataFrame(epochs, columns=names)
     for name, band in bands(read_study("seeds")).items():
         assert figures(run)[name] in band, name
+
+
+def test_the_page_says_that_it_is_the_published_run():
+    (said,) = [
+        stdout(cell)
+        for cell in cells(BOOK / "05_training.ipynb")
+        if "check_against_published(records" in cell.source
+    ]
+    run = pd.DataFrame([asdict(r) for r in load_run(PUBLISHED).records])
+    assert said == f"{compare(run, run)}\n"
+    assert said.startswith("the same run: ")
 
 
 def test_published_weights_have_the_published_accuracy(fashion_mnist):

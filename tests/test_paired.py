@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import asdict, replace
+from itertools import combinations
 from shutil import copytree
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from faults import FAULTS, HONEST
 
 from lenet_d2l import init_weights, lenet
 from lenet_d2l.results.paired import (
@@ -134,3 +136,56 @@ def test_where_it_cannot_judge_it_says_why(broken, tmp_path):
     (tmp_path / "other" / DRAWN).write_text(json.dumps(other._asdict()))
     text = check_against_published(broken, 0, "cpu", tmp_path / "other")
     assert text.startswith("no comparison: torch ")
+
+
+# How often it is wrong
+
+
+def runs(study):
+    """The runs of a study, by seed, or by variant and seed."""
+    names = [n for n in ("variant", "seed") if n in study]
+    return dict(iter(study.groupby(names if len(names) > 1 else names[0])))
+
+
+@pytest.fixture(scope="module")
+def pairs(read_study):
+    """The runs of each seed that was trained fused and plain."""
+    fused, plain = runs(read_study("fused")), runs(read_study("seeds"))
+    return [(fused[seed], plain[seed]) for seed in fused.keys() & plain]
+
+
+def test_no_honest_run_fails(pairs):
+    assert len(pairs) >= 36
+    for one, other in pairs:
+        largest, apart = compare(one, other)
+        assert apart is None
+        # Far from its end, too
+        assert all(largest[n] < TOLERANCE[n] / 5 for n in TOLERANCE)
+
+
+def test_roundings_do_not_grow(pairs):
+    """Late epochs are no further apart than the first ones after chance."""
+    loss = np.array(
+        [abs(a.train_loss.values - b.train_loss) for a, b in pairs]
+    )
+    assert loss[:, 7:].max() <= loss[:, 1:4].max()
+
+
+def test_no_run_of_another_seed_passes(read_study):
+    names, tolerance = list(TOLERANCE), np.array([*TOLERANCE.values()])
+    each = [r[names].to_numpy() for r in runs(read_study("seeds")).values()]
+    closest = min(
+        (np.abs(one - two) / tolerance).max()
+        for one, two in combinations(each, 2)
+    )
+    assert closest > 5
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_run_fails_from_each_seed(fault, read_study):
+    each = runs(read_study("faults"))
+    seeds = {seed for variant, seed in each if variant == fault}
+    assert len(seeds) >= 5
+    for seed in seeds:
+        honest = each[HONEST, seed]
+        assert compare(each[fault, seed], honest).apart is not None, seed

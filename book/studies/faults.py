@@ -1,11 +1,13 @@
-"""Faults planted in the recipe, to see which of them its bands catch.
+"""Faults planted in the recipe, to see which of them its checks catch.
 
 Source: the chapter "How the book is checked". People make such mistakes, and
 the training runs to its end all the same. A recipe with nine epochs is not
-here: it is the first nine of ten.
+here: it is the first nine of ten. The honest recipe is, so that each broken
+run can be compared with the honest one of its seed.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from statistics import fmean as mean
 from typing import Any
 
@@ -49,6 +51,13 @@ def two_labels_swapped(train_iter: Any, test_iter: Any) -> Loaders:
     return train_iter, test_iter
 
 
+def one_percent_of_a_class(train_iter: Any, test_iter: Any) -> Loaders:
+    """Call one T-shirt in a hundred a pair of trousers, in training only."""
+    y = train_iter.dataset.tensors[1]
+    y[(y == T_SHIRT).nonzero()[::100]] = TROUSER
+    return train_iter, test_iter
+
+
 def tested_on_train(train_iter: Any, test_iter: Any) -> Loaders:
     """Measure the test accuracy on the training images."""
     batch_size = train_iter.sampler.batch_size
@@ -59,6 +68,13 @@ def biases_frozen(module: nn.Module) -> None:
     """Draw the weights as the recipe says, but never train a bias."""
     init_weights(module)
     if isinstance(module, (nn.Linear, nn.Conv2d)):
+        module.get_parameter("bias").requires_grad_(False)
+
+
+def bias_of_c1_frozen(module: nn.Module) -> None:
+    """Draw the weights, but never train the bias of the first convolution."""
+    init_weights(module)
+    if isinstance(module, nn.Conv2d) and module.in_channels == 1:
         module.get_parameter("bias").requires_grad_(False)
 
 
@@ -81,6 +97,24 @@ def max_pooling() -> nn.Sequential:
     return net
 
 
+def of_another_seed() -> nn.Sequential:
+    """Return LeNet, after a seed that is one higher than the recipe's."""
+    torch.manual_seed(torch.initial_seed() + 1)
+    return lenet()
+
+
+def last_batch_dropped(
+    net: nn.Module,
+    train_iter: Any,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device | str,
+) -> tuple[float, float, int]:
+    """Train one epoch, but for its smaller last minibatch."""
+    whole = islice(train_iter, len(train_iter) - 1)
+    return train_epoch(net, whole, loss, optimizer, device)
+
+
 def mean_over_batches(
     net: nn.Module,
     train_iter: Iterable,
@@ -96,6 +130,8 @@ def mean_over_batches(
     return mean(l for l, *_ in each), mean(a for _, a, _ in each), len(each)
 
 
+HONEST = "none"
+
 FAULTS = {
     "not shuffled": Recipe(data=not_shuffled),
     "pixels in [-1, 1]": Recipe(data=pixels_around_0),
@@ -107,5 +143,11 @@ FAULTS = {
     "two labels swapped": Recipe(data=two_labels_swapped),
     "tested on train data": Recipe(data=tested_on_train),
     "mean over batches": Recipe(epoch=mean_over_batches),
+    # Smaller than a seed's difference, each of them
+    "lr 0.89": Recipe(lr=0.89),
+    "1 % of a class mislabelled": Recipe(data=one_percent_of_a_class),
+    "bias of C1 frozen": Recipe(init=bias_of_c1_frozen),
+    "last minibatch dropped": Recipe(epoch=last_batch_dropped),
+    "another seed": Recipe(net=of_another_seed),
 }
-STUDY = Study(FAULTS)
+STUDY = Study({HONEST: Recipe()} | FAULTS)

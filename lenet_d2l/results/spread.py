@@ -37,7 +37,8 @@ class Place(NamedTuple):
     def among(self) -> str:
         """Say whether the figure is like the repeats: in their middle 95 %.
 
-        Where the interval reaches over an end of it, n cannot decide.
+        Where the interval reaches over an end of it, n cannot decide. It
+        takes 146 repeats to call a figure beyond all of them unlike.
         """
         low, high = self.interval()
         if low >= 2.5 and high <= 97.5:

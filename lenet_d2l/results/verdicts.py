@@ -1,0 +1,101 @@
+"""What a change of the recipe does to a figure, in one of four words.
+
+Source: the chapter "One change at a time".
+"""
+
+from typing import NamedTuple
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+LEVEL = 0.05
+MARGIN = 0.005  # Of accuracy; changes within it count as none
+CHANCE = 0.2  # An accuracy below it is near that of guessing ten classes
+
+
+class Change(NamedTuple):
+    """A row's runs against those of the row before it.
+
+    ``mean`` is the difference of the means, from ``low`` to ``high`` at
+    95 %, and ``p`` the chance of one so large if there were none.
+    ``p_equivalent`` is that of one so small if there were one of ``MARGIN``.
+    Where only some runs learn, a mean says little: then ``learn`` counts
+    those that do, after and before, ``p`` is Fisher's for these counts, and
+    equivalence is not asked.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    p_equivalent: float
+    paired: bool
+    learn: tuple[int, int] | None = None
+
+
+def change(after: pd.Series, before: pd.Series) -> Change:
+    """Compare accuracies, whose index is the seed.
+
+    If the runs of the same seeds rise and fall together, the difference is
+    taken seed by seed (Student's t); else between the two groups, whose
+    spread may differ (Welch's t).
+    """
+    gain = (after - before).dropna()
+    paired = bool(after.cov(before) > 0)
+    asked = (0, "two-sided"), (-MARGIN, "greater"), (MARGIN, "less")
+    with catch_warnings():  # Of runs at chance, which are all alike
+        simplefilter("ignore", RuntimeWarning)
+        tests = [
+            stats.ttest_1samp(gain, shift, alternative=side)
+            if paired
+            else stats.ttest_ind(
+                after, before + shift, equal_var=False, alternative=side
+            )
+            for shift, side in asked
+        ]
+    low, high = tests[0].confidence_interval()
+    mean = gain.mean() if paired else after.mean() - before.mean()
+    difference, *sides = (float(test.pvalue) for test in tests)
+    whole = Change(mean, low, high, difference, max(sides), paired)
+    counts = [int((runs > CHANCE).sum()) for runs in (after, before)]
+    if all(n in (0, len(r)) for n, r in zip(counts, (after, before))):
+        return whole
+    failures = [len(r) - n for n, r in zip(counts, (after, before))]
+    fisher = stats.fisher_exact([counts, failures])
+    learn = counts[0], counts[1]
+    return whole._replace(
+        p=float(fisher.pvalue), p_equivalent=1.0, learn=learn
+    )
+
+
+def holm(p: ArrayLike) -> np.ndarray:
+    """Return ``p``, shape (n,), adjusted for as many tests (Holm 1979)."""
+    p = np.asarray(p, dtype=float)
+    order = p.argsort()
+    factors = np.arange(len(p), 0, -1)
+    rising = np.maximum.accumulate(p[order] * factors)
+    adjusted = np.empty_like(p)
+    adjusted[order] = rising.clip(max=1)
+    return adjusted
+
+
+def verdicts(changes: dict[str, Change]) -> dict[str, str]:
+    """Return the word for each of the rows of a table.
+
+    A change *helps* or *hurts* if its ``p``, adjusted for all rows, is below
+    ``LEVEL``. Otherwise it is *equivalent* if two one-sided tests, at the
+    same level but not adjusted, show it to be within ``MARGIN``, and
+    *undecided* if they do not.
+    """
+    words = {}
+    adjusted = holm([row.p for row in changes.values()])
+    for (name, row), p in zip(changes.items(), adjusted):
+        if p < LEVEL:
+            words[name] = "helps" if row.mean > 0 else "hurts"
+        else:
+            same = row.p_equivalent < LEVEL
+            words[name] = "equivalent" if same else "undecided"
+    return words
