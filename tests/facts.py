@@ -22,6 +22,7 @@ from lenet_d2l.results import post
 from lenet_d2l.results.bands import BAD, GOOD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.spread import FIGURES, Place
+from lenet_d2l.results.verdicts import MARGIN
 from lenet_d2l.speed import report
 from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
 from lenet_d2l.studies.recipes import Recipe

@@ -7,13 +7,13 @@ import pytest
 import torch
 from conftest import STUDIES
 from departures import DEPARTURES, TABLE
-from scipy import stats
 from seconds import SecondsRow, seconds_an_epoch
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from lenet_d2l import lenet, lenet5_1998
 from lenet_d2l.results.bands import last_epoch
+from lenet_d2l.results.verdicts import change, verdicts
 from lenet_d2l.studies.recipes import Recipe
 
 
@@ -99,8 +99,14 @@ def last():
     return rows.set_index(["variant", "seed"])
 
 
-def gains(last, row):
-    return last.loc[row.name].test_acc - last.loc[row.before].test_acc
+@pytest.fixture(scope="module")
+def changes(last):
+    """What each row changes in the test accuracy."""
+    return {row.name: of("test_acc", row, last) for row in TABLE}
+
+
+def of(figure, row, last):
+    return change(*(last.loc[n][figure] for n in (row.name, row.before)))
 
 
 def test_what_the_prose_says_of_every_seed(last):
@@ -121,6 +127,10 @@ def test_what_the_prose_says_of_every_seed(last):
     assert (test["paper's init"] > 0.7).all()
     thirty = runs["30 epochs"]
     assert (thirty.train_acc - thirty.test_acc > 0.04).all()
+    epochs = pd.read_csv(STUDIES / "departures.csv")
+    epochs = epochs[epochs.variant == "30 epochs"]
+    means = epochs.groupby("epoch").test_acc.mean()
+    assert means.idxmax() == means.index.max()  # Never higher than in the end
     more = thirty - runs["falling lr"]
     assert more.train_acc.min() > more.test_acc.max()
     own = last_epoch(pd.read_csv(STUDIES / "lenet5.csv"))
@@ -139,28 +149,40 @@ def test_what_the_prose_says_of_means(last):
         ["momentum", "Adam"],
     ]:
         assert train[way].is_monotonic_increasing
-    away = {
-        row.name: gains(last, row).mean()
-        for row in TABLE
-        if last.loc[[row.before, row.name]].test_acc.min() > CHANCE
-    }
-    assert max(away, key=away.get) == "batch 64"
+    assert test["scaled tanh"] > test["tanh, lr 0.1"]
+    assert test["partial C3"] > test["trained subsampling"]
+    assert test["trained subsampling"] > test["scaled tanh"]
 
 
-def test_verdicts_are_those_that_the_prose_names(last):
+def test_what_the_prose_says_of_train_accuracies(last):
+    rows = {row.name: of("train_acc", row, last) for row in TABLE}
+    for name in "scaled tanh", "trained subsampling", "max pooling", "Adam":
+        assert rows[name].low > 0
+    assert rows["partial C3"].low < 0 < rows["partial C3"].high
+
+
+def test_verdicts_are_those_that_the_prose_names(changes):
     said = {}
-    for row in TABLE:
-        test = stats.ttest_1samp(gains(last, row), 0)
-        low, high = test.confidence_interval()
-        verdict = "helps" if low > 0 else "hurts" if high < 0 else "?"
-        said.setdefault(verdict, set()).add(row.name)
-        if row.name == "momentum":
-            assert low < 0.005  # By a hair
-    assert said["?"] == {
-        *("scaled tanh", "partial C3", "input 32×32", "paper's init"),
-        *("max pooling", "PyTorch's init", "Adam", "falling lr"),
+    for name, word in verdicts(changes).items():
+        said.setdefault(word, set()).add(name)
+    assert said == {
+        "hurts": {"lr 0.1", "tanh", "RBF output", "ReLU"},
+        "helps": {"tanh, lr 0.1", "ReLU, lr 0.1", "batch 64", "30 epochs"},
+        "equivalent": {"falling lr"},
+        "undecided": {
+            *("scaled tanh", "trained subsampling", "partial C3"),
+            *("RBF output, lr 0.01", "input 32×32", "paper's init"),
+            *("max pooling", "PyTorch's init", "momentum", "Adam"),
+        },
     }
-    assert said["hurts"] == {"lr 0.1", "tanh", "RBF output", "ReLU"}
+    assert changes["RBF output, lr 0.01"].learn == (4, 0)
+    assert 0 < changes["momentum"].low < 0.005  # By a hair
+    never_at_chance = {
+        name: row.mean
+        for name, row in changes.items()
+        if abs(row.mean) < 0.1 and not row.learn
+    }
+    assert max(never_at_chance, key=never_at_chance.get) == "batch 64"
 
 
 def test_the_partial_c3_saves_no_time_and_squashing_costs_some():
