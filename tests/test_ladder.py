@@ -54,12 +54,19 @@ def test_a_distance_is_in_proportion_to_the_change(gaps):
         assert 5 < late[10 * by] / late[by] < 20
 
 
-def test_no_rung_ends_as_far_away_as_another_seed(gaps, read_study):
-    """The smallest leave no trace; the largest ends closer than a seed."""
-    last = gaps[gaps.epoch == 9]
-    assert last[last.variant < 5e-6].loss.max() <= 2e-6
-    ten = read_study("seeds").query("epoch == 9 and seed < 10").test_acc
-    apart = np.abs(ten.to_numpy()[:, None] - ten.to_numpy())
-    strangers = apart[np.triu_indices(10, 1)]
-    for _, runs in last.groupby("variant"):
-        assert runs.acc.median() < np.median(strangers) / 2
+def test_only_the_largest_ends_about_as_far_away_as_another_seed(
+    gaps, read_study
+):
+    """In its loss; in test accuracy it ends closer. The least has no trace."""
+    last = gaps[gaps.epoch == 9].groupby("variant")
+    assert last.loss.max()[[1e-7, 1e-6]].max() <= 2e-6
+    seeds = read_study("seeds").query("epoch == 9 and seed < 10")
+
+    def strangers(figure):
+        values = seeds[figure].to_numpy()
+        apart = np.abs(values[:, None] - values)
+        return np.median(apart[np.triu_indices(10, 1)])
+
+    ratio = last.loss.median() / strangers("train_loss")
+    assert ratio[1.0] > 0.7 and (ratio.drop(1.0) < 0.2).all()
+    assert last.acc.median()[1.0] < strangers("test_acc") / 2
