@@ -57,7 +57,7 @@ def test_a_distance_is_in_proportion_to_the_change(gaps):
 def test_only_the_largest_ends_about_as_far_away_as_another_seed(
     gaps, read_study
 ):
-    """In its loss; in test accuracy it ends closer. The least has no trace."""
+    """In its loss; its test accuracy ends closer. The least has no trace."""
     last = gaps[gaps.epoch == 9].groupby("variant")
     assert last.loss.max()[[1e-7, 1e-6]].max() <= 2e-6
     seeds = read_study("seeds").query("epoch == 9 and seed < 10")
