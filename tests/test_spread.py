@@ -47,6 +47,8 @@ def test_the_interval_is_the_exact_binomial_one(below, n, low, high):
         (4, 100, "at the edge of ours"),  # [1.1, 9.9]
         (96, 100, "at the edge of ours"),
         (0, 100, "at the edge of ours"),  # [0, 3.6]: too few to say
+        (0, 145, "at the edge of ours"),  # [0, 2.51]
+        (0, 146, "unlike ours"),  # [0, 2.495]
         (0, 1000, "unlike ours"),  # [0, 0.4]
         (1000, 1000, "unlike ours"),
     ],

@@ -1,0 +1,94 @@
+"""What the chapter "One run is not a result" says of its studies in words."""
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lenet_d2l.results.bands import last_epoch
+from lenet_d2l.results.post import LOG
+from lenet_d2l.results.repeats import CHINESE, ENGLISH
+from lenet_d2l.results.spread import FIGURES
+
+LATE = range(5, 10)  # Epochs in which the learning has become slow
+
+
+@pytest.fixture(scope="module")
+def seeds(read_study):
+    return read_study("seeds").pivot(index="seed", columns="epoch")
+
+
+@pytest.fixture(scope="module")
+def last(read_study):
+    return last_epoch(read_study("seeds"))
+
+
+def test_the_post_ends_below_the_light_band_of_the_fan(last):
+    assert LOG[-1].test_acc < last.test_acc.quantile(0.05)
+
+
+def test_most_seeds_that_end_as_low_have_the_gap_and_the_fall(seeds):
+    *_, before, end = LOG
+    test = seeds.test_acc
+    low = test[9] <= end.test_acc
+    fallen = test[8] - test[9] >= before.test_acc - end.test_acc
+    wide = seeds.train_acc[9] - test[9] >= end.train_acc - end.test_acc
+    assert (fallen & wide)[low].mean() > 0.5
+
+
+@pytest.mark.parametrize("repeats", [ENGLISH, CHINESE])
+def test_others_repeats_are_close_to_ours_and_the_post_low_in_them(
+    repeats, last
+):
+    for name, theirs in repeats.items():
+        ours = last[name]
+        assert abs(ours.mean() - theirs.mean) < ours.std() / 4
+        assert 3 / 4 < theirs.sd / ours.std() < 4 / 3
+    theirs = repeats["test_acc"]
+    assert LOG[-1].test_acc < theirs.mean - 2 * theirs.sd
+    assert LOG[-1].test_acc < last.test_acc.mean() - 2 * last.test_acc.std()
+
+
+def test_simpler_classifiers_beat_most_seeds_at_their_own_learning_rate(
+    read_study, seeds, last
+):
+    def swing(table):
+        return table.diff(axis=1)[list(LATE)].to_numpy().std(ddof=1)
+
+    runs = read_study("baselines").pivot(
+        index=["variant", "seed"], columns="epoch", values="test_acc"
+    )
+    for variant, table in runs.groupby("variant"):
+        if variant.endswith("lr 0.1"):
+            assert table[9].min() > last.test_acc.median()
+        else:
+            assert swing(table) > 1.5 * swing(seeds.test_acc)
+    hidden = runs.loc["one hidden layer, lr 0.9"]
+    assert hidden[9].mean() < last.test_acc.min()
+
+
+def test_little_of_the_order_in_test_accuracy_is_left_in_the_next_epoch(
+    seeds,
+):
+    def stays(name):
+        return stats.spearmanr(seeds[name][8], seeds[name][9]).statistic
+
+    assert 0 < stays("test_acc") < 0.4
+    assert stays("train_acc") > 0.8
+
+
+def test_no_p_of_the_rehearsal_is_small_enough_for_six_tests(last):
+    first = last.seed < 10
+    groups = [(last[name][first], last[name][~first]) for name in FIGURES]
+    p = [stats.ttest_ind(*g, equal_var=False).pvalue for g in groups]
+    p += [stats.levene(*g).pvalue for g in groups]
+    assert min(p) > 0.05 / 6
+
+
+def test_five_unchanged_seeds_are_seldom_as_close_together(read_study, last):
+    assert last.test_acc.skew() < -0.5  # The long tail
+    drawn = pd.Series(
+        last.test_acc.sample(5, random_state=i).std() for i in range(2000)
+    )
+    steadier = last_epoch(read_study("steadier")).groupby("variant").test_acc
+    for sd in steadier.std():
+        assert (drawn <= sd).mean() < 0.03
