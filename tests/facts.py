@@ -101,7 +101,9 @@ ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
 
 # Seeds, all above a figure, that can call it unlike them
-TO_SAY_UNLIKE = next(n for n in count(1) if Place(0, n).among()[0] == "u")
+TO_SAY_UNLIKE = next(
+    n for n in count(1) if Place(0, n).among() == "unlike ours"
+)
 
 # What is cited or was measured
 PEOPLE, PEOPLE_IMAGES = 0.835, 1_000  # README of Fashion-MNIST, benchmarks

@@ -91,8 +91,9 @@ def test_an_honest_run_seldom_fails_if_the_tail_has_a_shape_that_fits(
     shape, study, its_bands
 ):
     family, good, bad_rates = getattr(stats, shape), 0.0, 0.0
+    runs = all_figures(study)
     for name, bad in BAD.items():
-        values = bad * all_figures(study)[name]
+        values = bad * runs[name]
         low, high = sorted(bad * end for end in its_bands[name])
         good += false_alarm_rate(family, values, Band(low, math.inf))
         bad_rates += false_alarm_rate(family, values, Band(-math.inf, high))

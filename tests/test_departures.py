@@ -13,7 +13,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from lenet_d2l import lenet, lenet5_1998
 from lenet_d2l.results.bands import last_epoch
-from lenet_d2l.results.verdicts import change, verdicts
+from lenet_d2l.results.verdicts import CHANCE, change, verdicts
 from lenet_d2l.studies.recipes import Recipe
 
 
@@ -87,8 +87,6 @@ def test_seconds_are_those_of_an_epoch(monkeypatch):
 
 
 # What the chapter says of the study in words
-
-CHANCE = 0.2  # An accuracy below it is near that of guessing
 
 
 @pytest.fixture(scope="module")

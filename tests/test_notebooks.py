@@ -5,7 +5,6 @@ import inspect
 import re
 import subprocess
 import sys
-from dataclasses import asdict
 from itertools import groupby
 
 import nbformat
@@ -200,7 +199,7 @@ def test_the_page_says_that_it_is_the_published_run():
         for cell in cells(BOOK / "05_training.ipynb")
         if "check_against_published(records" in cell.source
     ]
-    run = pd.DataFrame([asdict(r) for r in load_run(PUBLISHED).records])
+    run = pd.DataFrame(load_run(PUBLISHED).records)
     assert str(compare(run, run)).startswith(said.strip() + ": ")
     assert said == "the same run\n"
 

@@ -2,9 +2,7 @@
 
 import pandas as pd
 import pytest
-from scipy import stats
 
-from lenet_d2l.results.bands import last_epoch
 from lenet_d2l.results.post import LOG
 from lenet_d2l.results.spread import FIGURES, Place, places, verdict
 
@@ -70,40 +68,3 @@ def test_words_and_numbers_of_a_place(hundred):
     assert "test acc 0.100 is at the edge of ours" in verdict(
         hundred.assign(test_acc=0.5), LOG[0]
     )
-
-
-def test_what_the_chapter_says_of_a_steadier_last_epoch(read_study):
-    last = last_epoch(read_study("seeds"))
-    for variant, runs in last_epoch(read_study("steadier")).groupby(
-        "variant"
-    ):
-        acc = runs.test_acc
-        calmer = stats.f(len(acc) - 1, len(last) - 1).cdf(
-            acc.var() / last.test_acc.var()
-        )
-        assert calmer < 0.025
-        twins = last.set_index("seed").test_acc[runs.seed]
-        assert stats.pearsonr(acc, twins).statistic < 0
-        assert twins.mean() < last.test_acc.mean() - 0.005  # They end low
-        low, high = stats.ttest_ind(
-            acc, last.test_acc, equal_var=False
-        ).confidence_interval()
-        loss = stats.ttest_ind(
-            runs.train_loss, last.train_loss, equal_var=False
-        ).confidence_interval()
-        if variant == "falling lr":
-            assert high < 0 < loss.low
-        else:
-            assert low < 0 < high
-            assert loss.low < 0 < loss.high
-
-
-def test_a_seed_that_leaves_late_in_an_epoch_has_a_high_mean_in_it(
-    read_study,
-):
-    """As the chapter says: the mean over an epoch shows it later."""
-    steps = read_study("plateau").query("seed == 0")
-    smooth = steps.loss.rolling(5, center=True).mean()
-    assert 200 < steps.step[smooth < 2.2].min() < 235
-    first = read_study("seeds").query("seed == 0 and epoch == 0")
-    assert first.train_loss.item() > 2.2

@@ -92,3 +92,39 @@ def test_five_unchanged_seeds_are_seldom_as_close_together(read_study, last):
     steadier = last_epoch(read_study("steadier")).groupby("variant").test_acc
     for sd in steadier.std():
         assert (drawn <= sd).mean() < 0.03
+
+
+def test_what_is_said_of_a_steadier_last_epoch(read_study, last):
+    for variant, runs in last_epoch(read_study("steadier")).groupby(
+        "variant"
+    ):
+        acc = runs.test_acc
+        calmer = stats.f(len(acc) - 1, len(last) - 1).cdf(
+            acc.var() / last.test_acc.var()
+        )
+        assert calmer < 0.025
+        twins = last.set_index("seed").test_acc[runs.seed]
+        assert stats.pearsonr(acc, twins).statistic < 0
+        assert twins.mean() < last.test_acc.mean() - 0.005  # They end low
+        low, high = stats.ttest_ind(
+            acc, last.test_acc, equal_var=False
+        ).confidence_interval()
+        loss = stats.ttest_ind(
+            runs.train_loss, last.train_loss, equal_var=False
+        ).confidence_interval()
+        if variant == "falling lr":
+            assert high < 0 < loss.low
+        else:
+            assert low < 0 < high
+            assert loss.low < 0 < loss.high
+
+
+def test_a_seed_that_leaves_late_in_an_epoch_has_a_high_mean_in_it(
+    read_study,
+):
+    """As the chapter says: the mean over an epoch shows it later."""
+    steps = read_study("plateau").query("seed == 0")
+    smooth = steps.loss.rolling(5, center=True).mean()
+    assert 200 < steps.step[smooth < 2.2].min() < 235
+    first = read_study("seeds").query("seed == 0 and epoch == 0")
+    assert first.train_loss.item() > 2.2

@@ -20,7 +20,7 @@ RUNGS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 def nudged(by: float) -> nn.Sequential:
     """Return LeNet with Xavier's weights, one of them larger ``by`` so much.
 
-    The draws are those of the post's recipe.
+    It draws the same numbers as the post's recipe.
     """
     net = lenet()
     net.apply(init_weights)

@@ -63,7 +63,7 @@ class TF32Conv2d(nn.Conv2d):
 def lenet_in_tf32() -> nn.Sequential:
     """Return ``lenet()`` with convolutions as in TF32."""
     net = lenet()
-    with torch.random.fork_rng():  # The weights stay those of the seed
+    with torch.random.fork_rng():  # Else these draws would move the order
         for i in 1, 4:
             old = net[i]
             new = TF32Conv2d(

@@ -26,8 +26,8 @@ TOLERANCE = {"train_loss": 5e-4, "train_acc": 5e-3, "test_acc": 5e-3}
 
 DRAWN = "drawn.json"  # What the published run's seed drew
 
-# Weights differ in the last bit where a processor rounds otherwise; those of
-# another draw differ by about a tenth
+# Where a processor rounds otherwise, a weight differs in its last bit. The
+# weights of another draw differ by about a tenth.
 SAME_WEIGHT = 1e-6
 
 

@@ -13,11 +13,11 @@ from scipy import stats
 
 LEVEL = 0.05
 MARGIN = 0.005  # Of accuracy; changes within it count as none
-CHANCE = 0.2  # An accuracy below it is near that of guessing ten classes
+CHANCE = 0.2  # Below this accuracy a net has learned next to nothing
 
 
 class Change(NamedTuple):
-    """A row's runs against those of the row before it.
+    """How the runs of a row differ from the runs of the row before it.
 
     ``mean`` is the difference of the means, from ``low`` to ``high`` at
     95 %, and ``p`` the chance of one so large if there were none.
