@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lenet_d2l.results.verdicts import MARGIN, change, holm, verdicts
+from lenet_d2l.results.verdicts import (
+    GUESSING,
+    MARGIN,
+    change,
+    holm,
+    share_interval,
+    verdicts,
+)
 
 
 def runs(*values):
@@ -61,6 +68,56 @@ def test_runs_that_are_all_at_chance_are_compared_as_others_are():
     found = change(runs(*[0.1] * 4), runs(0.79, 0.80, 0.81, 0.82))
     assert found.learn is None
     assert verdicts({"": found}) == {"": "hurts"}
+
+
+@pytest.mark.parametrize("diverged", [1, 2, 5])
+def test_a_run_that_has_diverged_counts_as_one_that_guesses(diverged):
+    before = runs(0.79, 0.80, 0.81, 0.82, 0.80)
+    after = before + 0.01
+    after[:diverged] = np.nan
+    found = change(after, before)
+    assert found == change(after.fillna(GUESSING), before)
+    assert np.isfinite([*found[:5]]).all()
+    if diverged == 5:
+        assert verdicts({"": found}) == {"": "hurts"}
+    else:
+        assert found.learn == (5 - diverged, 5)
+
+
+def test_runs_that_are_the_same_are_equivalent():
+    same = runs(*[0.1] * 5)
+    found = change(same, same)
+    assert found.p == 1
+    assert verdicts({"": found}) == {"": "equivalent"}
+
+
+@pytest.mark.parametrize("n", [1, 5, 20, 100])
+def test_none_of_n_allows_what_a_power_says(n):
+    """For 0 of n the upper end solves (1 - share) ** n = 0.025."""
+    low, high = share_interval(0, n)
+    assert low == 0
+    assert (1 - high) ** n == pytest.approx(0.025)
+    assert share_interval(n, n) == pytest.approx((1 - high, 1))
+
+
+def test_an_interval_of_shares_is_that_of_the_binomial_distribution():
+    low, high = share_interval(4, 5)
+    assert stats.binom(5, low).sf(3) == pytest.approx(0.025)
+    assert stats.binom(5, high).cdf(4) == pytest.approx(0.025)
+
+
+seeds = st.lists(st.floats(0.3, 1), min_size=5, max_size=5)
+
+
+@given(seeds, seeds)
+def test_a_change_undone_is_its_opposite(one, other):
+    there = change(runs(*one), runs(*other))
+    back = change(runs(*other), runs(*one))
+    assert (back.mean, back.low, back.high) == pytest.approx(
+        (-there.mean, -there.high, -there.low), abs=1e-9, nan_ok=True
+    )
+    assert back.p == pytest.approx(there.p)
+    assert back.p_equivalent == pytest.approx(there.p_equivalent)
 
 
 def test_holm_gives_the_adjusted_values_of_a_worked_example():

@@ -14,6 +14,7 @@ from scipy import stats
 LEVEL = 0.05
 MARGIN = 0.005  # Of accuracy; changes within it count as none
 CHANCE = 0.2  # Below this accuracy a net has learned next to nothing
+GUESSING = 0.1  # What a net that has diverged gets: one answer for all
 
 
 class Change(NamedTuple):
@@ -41,8 +42,10 @@ def change(after: pd.Series, before: pd.Series) -> Change:
 
     If the runs of the same seeds rise and fall together, the difference is
     taken seed by seed (Student's t); else between the two groups, whose
-    spread may differ (Welch's t).
+    spread may differ (Welch's t). A run that has diverged, NaN, counts as
+    one that guesses.
     """
+    after, before = after.fillna(GUESSING), before.fillna(GUESSING)
     gain = (after - before).dropna()
     paired = bool(after.cov(before) > 0)
     asked = (0, "two-sided"), (-MARGIN, "greater"), (MARGIN, "less")
@@ -58,7 +61,9 @@ def change(after: pd.Series, before: pd.Series) -> Change:
         ]
     low, high = tests[0].confidence_interval()
     mean = gain.mean() if paired else after.mean() - before.mean()
-    difference, *sides = (float(test.pvalue) for test in tests)
+    # No difference and no spread, 0 / 0, is no evidence of a change
+    p = [float(np.nan_to_num(test.pvalue, nan=1)) for test in tests]
+    difference, *sides = p
     whole = Change(mean, low, high, difference, max(sides), paired)
     counts = [int((runs > CHANCE).sum()) for runs in (after, before)]
     if all(n in (0, len(r)) for n, r in zip(counts, (after, before))):
@@ -69,6 +74,16 @@ def change(after: pd.Series, before: pd.Series) -> Change:
     return whole._replace(
         p=float(fisher.pvalue), p_equivalent=1.0, learn=learn
     )
+
+
+def share_interval(k: int, n: int) -> tuple[float, float]:
+    """Return the shares that ``k`` of ``n`` runs allow, at 95 %.
+
+    It is the interval of Clopper and Pearson.
+    """
+    test = stats.binomtest(k, n)
+    ends = test.proportion_ci(1 - LEVEL, method="exact")
+    return float(ends.low), float(ends.high)
 
 
 def holm(p: ArrayLike) -> np.ndarray:
