@@ -46,7 +46,9 @@ def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     environment = made["environment"]
     assert environment.keys() <= now["environment"].keys()
     assert environment["d2l"] == "0.17.0" and environment["threads"] == 1
-    fused = name in ("fused", "faults", "tf32", "ladder")
+    fused = name in {
+        *("fused", "faults", "tf32", "ladder", "grid", "answers")
+    }
     assert environment["arithmetic"] == ("fused" if fused else "plain")
 
 
