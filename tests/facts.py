@@ -7,13 +7,17 @@ What the package or a study holds is computed; what is cited has its source.
 
 import json
 import math
+import re
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from itertools import count
 
+import nbformat
+import numpy as np
 import pandas as pd
 import torch
-from conftest import STUDIES  # Which makes the studies importable, too
+from conftest import BOOK, STUDIES  # Makes the studies importable, too
 
 from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
@@ -21,15 +25,17 @@ from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
 from lenet_d2l.results import post
 from lenet_d2l.results.bands import BAD, GOOD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
+from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.results.spread import FIGURES, Place
 from lenet_d2l.results.verdicts import MARGIN
 from lenet_d2l.speed import report
-from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
+from lenet_d2l.speed.ways import AVX2, DEFAULT, PLAIN, STOCK
 from lenet_d2l.studies.recipes import Recipe
 
 # The post, d2l, and the recipe
 FIRST, *_, BEFORE_LAST, LAST = post.LOG
 EPOCHS = len(post.LOG)
+OURS, _ = load_run(PUBLISHED)
 FIRST_SECONDS, *OTHERS = post.seconds_per_epoch()
 START_UP = FIRST_SECONDS - sum(OTHERS) / len(OTHERS)
 # "About": to the nearest hundred
@@ -96,12 +102,37 @@ TIMED = import_module("seconds").TIMED
 TF32_BITS = import_module("tf32").BITS
 BENCH = pd.read_csv(STUDIES / "bench.csv")
 WAYS, TIMES = report.by_way(BENCH), report.times_stock(BENCH, "seconds")
+SPLIT, GAINS = report.split(BENCH), report.gains(BENCH)
+LUCK = GAINS.pop("default, again").max()  # The most that no change gained
+NOT_KEPT = report.by_way(pd.read_csv(STUDIES / "not_kept.csv"))
 MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
 ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
 
 # Seeds, all above a figure, that can call it unlike them
 TO_SAY_UNLIKE = next(n for n in count(1) if Place(0, n).among()[0] == "u")
+
+# What a chapter prints
+
+
+@cache
+def outputs(chapter: str) -> str:
+    (file,) = BOOK.glob(f"{chapter}_*.ipynb")
+    cells = nbformat.read(file, as_version=4).cells
+    found = [o for cell in cells for o in cell.get("outputs", [])]
+    text = [o.get("text") or o.data.get("text/plain", "") for o in found]
+    # 1,000 without its comma
+    return re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(" ".join(text).split()))
+
+
+def printed(chapter: str, line: str) -> np.ndarray:
+    """Return the numbers at each ``{}`` of the lines that fit ``line``."""
+    pattern = re.escape(line).replace(r"\{\}", r"([-+]?\d+(?:\.\d+)?)")
+    rows = re.findall(pattern, outputs(chapter))
+    if not rows:
+        raise ValueError(f"chapter {chapter} prints no {line!r}")
+    return np.array(rows, float).reshape(len(rows), -1).T
+
 
 # What is cited or was measured
 PEOPLE, PEOPLE_IMAGES = 0.835, 1_000  # README of Fashion-MNIST, benchmarks
