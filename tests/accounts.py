@@ -7,8 +7,8 @@ before the comment in its paragraph. Each value, written in the way of its
 number, has to be that number. ``rule`` says what needs no account.
 
 Directly behind a word of ``PAIRS`` the comment is that word's account:
-``higher<!-- LAST.test_acc - CHANCE -->``. Its values have to be positive if
-the word is the first of its pair, and negative if it is the second.
+``falls<!-- LAST.test_acc - BEFORE_LAST.test_acc -->``. Its values have to be
+positive if the word is the first of its pair, negative if it is the second.
 """
 
 import re

@@ -41,6 +41,10 @@ START_UP = FIRST_SECONDS - sum(OTHERS) / len(OTHERS)
 # "About": to the nearest hundred
 FLAT_SPEED = round(post.EXAMPLES * len(OTHERS) / sum(OTHERS), -2)
 REPEATS = ENGLISH["test_acc"]
+AWAY = {  # The post's last epoch from d2l's repeats, in their deviations
+    name: (getattr(LAST, name) - repeats.mean) / repeats.sd
+    for name, repeats in ENGLISH.items()
+}
 D2L = version("d2l")
 RECIPE = Recipe()
 FULL_BATCHES, LAST_BATCH = divmod(post.EXAMPLES, RECIPE.batch_size)
@@ -74,8 +78,10 @@ SCALE = ScaledTanh()(torch.tensor(math.inf)).item()
 
 
 def study(name: str, variant: str | None = None) -> pd.DataFrame:
-    last = last_epoch(pd.read_csv(STUDIES / f"{name}.csv"))
-    return last if variant is None else last[last.variant == variant]
+    runs = pd.read_csv(STUDIES / f"{name}.csv")
+    return last_epoch(
+        runs if variant is None else runs[runs.variant == variant]
+    )
 
 
 def spread(runs: pd.DataFrame, *names: str) -> list[float]:
@@ -98,13 +104,22 @@ J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
 BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
 DEPARTURES = import_module("departures").DEPARTURES
+CHANGED = {v: study("departures", v).test_acc.mean() for v in DEPARTURES}
+SECOND = (  # Losses of the second epoch, by seed and fault
+    pd.read_csv(STUDIES / "faults.csv")
+    .query("epoch == 1")
+    .pivot(index="seed", columns="variant", values="train_loss")
+)
 TIMED = import_module("seconds").TIMED
 TF32_BITS = import_module("tf32").BITS
 BENCH = pd.read_csv(STUDIES / "bench.csv")
 WAYS, TIMES = report.by_way(BENCH), report.times_stock(BENCH, "seconds")
 SPLIT, GAINS = report.split(BENCH), report.gains(BENCH)
 LUCK = GAINS.pop("default, again").max()  # The most that no change gained
-NOT_KEPT = report.by_way(pd.read_csv(STUDIES / "not_kept.csv"))
+TRIED = report.by_way(pd.read_csv(STUDIES / "not_kept.csv"))
+NOT_KEPT = pd.DataFrame(
+    {w: TRIED[PLAIN].seconds / t.seconds for w, t in TRIED.items()}
+).drop(columns=PLAIN)
 MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
 ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
@@ -132,6 +147,11 @@ def printed(chapter: str, line: str) -> np.ndarray:
     if not rows:
         raise ValueError(f"chapter {chapter} prints no {line!r}")
     return np.array(rows, float).reshape(len(rows), -1).T
+
+
+BINS = printed("11", "{} 0.{} 0.{}")  # Answers, and in thousandths:
+TOO_SURE = BINS[1] - BINS[2]  # Confidence over accuracy
+WITHOUT = printed("11", "without map {}: accuracy {}, its largest weight {}")
 
 
 # What is cited or was measured
