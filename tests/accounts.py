@@ -1,10 +1,14 @@
-"""The account of a number in the book's prose, which stands beside it.
+"""The account of a number or a verdict in the prose, which stands beside it.
 
 Behind the number, in a comment of HTML that no reader sees, stands a Python
 expression in the names of ``facts``: ``0.761<!-- LAST.test_acc -->``. Several
 expressions, with commas between, account for as many numbers: the last ones
 before the comment in its paragraph. Each value, written in the way of its
 number, has to be that number. ``rule`` says what needs no account.
+
+Directly behind a word of ``PAIRS`` the comment is that word's account:
+``falls<!-- LAST.test_acc - BEFORE_LAST.test_acc -->``. Its values have to be
+positive if the word is the first of its pair, negative if it is the second.
 """
 
 import re
@@ -12,6 +16,7 @@ from pathlib import Path
 
 import facts
 import nbformat
+import numpy as np
 from conftest import BOOK, CHAPTERS
 
 ROOT = BOOK.parent
@@ -21,18 +26,42 @@ PAGES = {file.relative_to(ROOT).as_posix(): file for file in FILES}
 FENCE = re.compile(r"^ *(`{3,})([^\n`]*)\n(.*?)^ *\1`* *$", re.M | re.S)
 CODE = re.compile(r"(?!\{)|\{(?:code|literalinclude|bibliography)")
 
-# Accounts, numbers, and what only looks like numbers: addresses, commands of
-# LaTeX, words and identifiers, also such as LeNet-5, python3.12, 05_training.
-# Behind a digit no word begins: 5x5 is two numbers, 3N is one
+# Words for the outcome of a comparison: each with its opposite, first the one
+# that says that a difference is positive
+PAIRS = """
+    above/below, alike/unlike, best/worst, better/no better, better/worse,
+    bigger/smaller, dearer/cheaper, earlier/later, effect/no effect,
+    fast/slow, faster/no faster, faster/slower, fastest/slowest,
+    gain/no gain, gained/lost, gains/loses, good/bad, grow/shrink,
+    grows/shrinks, harder/easier, help/hurt, helps/hurts, high/low,
+    higher/lower, highest/lowest, improves/worsens, larger/smaller,
+    largest/smallest, like/unlike, longer/shorter, more/no more, more/fewer,
+    more/less, most/least, often/rarely, outside/inside, rise/fall,
+    rises/falls, rising/falling, rose/fell, sooner/later, steadier/rougher,
+    surer/less sure, wider/narrower, widest/narrowest
+"""
+SIGNS, OPPOSITES = {}, {}
+for pair in PAIRS.split(","):
+    first, second = pair.strip().split("/")
+    SIGNS |= {first: 1, second: -1}
+    # Of several opposites the last counts
+    OPPOSITES |= {first: second, second: first}
+WORDS = "|".join(sorted(SIGNS, key=len, reverse=True)).replace(" ", r"\s+")
+
+# Accounts, words of the table, numbers, and what only looks like numbers:
+# addresses, commands of LaTeX, other words and identifiers, also such as
+# LeNet-5, python3.12, 05_training. Behind a digit no word begins: 5x5 is two
+# numbers, 3N is one
 TOKEN = re.compile(
-    r"""
+    rf"""
       <!-- (?P<account> .*? ) -->
     | \]\([^)]*\) | https?://[^\s)>]+
     | \\[A-Za-z]+
-    | (?<!\d) [^\W\d]\w* (?: \.\w+ | -\d{1,3}\b(?![.,]\d) )*
+    | (?<![\w-]) (?P<word> (?i:{WORDS}) ) (?![\w-])
+    | (?<!\d) [^\W\d]\w* (?: \.\w+ | -\d{{1,3}}\b(?![.,]\d) )*
     | \d+_[^\W\d]\w*
     | (?P<number>
-        (?: (?<![\w)}]) [-+] )?              # A sign, not a minus or a dash
+        (?: (?<![\w)}}]) [-+] )?              # A sign, not a minus or a dash
         \d+ (?: (?: [.,] | \\, ) \d+ )*      # 2.5, 61,706, 60\,000
         (?: [ ]? \\? % )?
       )
@@ -76,7 +105,12 @@ def surroundings(before: str) -> str:
 
 
 def rule(paragraph: str, number: re.Match) -> str:
-    """Return the rule by which a number needs no account, or nothing."""
+    """Return the rule by which a number needs no account, or nothing.
+
+    A word needs none, since most are in definitions, reasons and questions.
+    """
+    if number["word"]:
+        return "a word"
     text, before = number["number"], paragraph[: number.start()]
     if re.fullmatch(r"(?:19|20)\d\d", text):
         return "a year"
@@ -118,14 +152,27 @@ def written(value: object, number: str) -> str:
     return text.replace("%", re.search(r"[ \\]*%?$", number)[0])
 
 
+def opposite(word: str) -> str:
+    """Return the word of ``PAIRS`` that contradicts ``word``."""
+    other = OPPOSITES[" ".join(word.lower().split())]
+    return other.capitalize() if word[0].isupper() else other
+
+
+def holds(word: str, values: list[object]) -> bool:
+    """Say whether differences, there being some, have the sign of a word."""
+    sign = SIGNS[" ".join(word.lower().split())]
+    differences = np.hstack([np.ravel(value) for value in values])
+    return differences.size > 0 and bool((sign * differences > 0).all())
+
+
 def check(
     paragraph: str,
 ) -> tuple[list[tuple[re.Match, str, str]], list[str]]:
-    """Return the numbers of a paragraph, and what is wrong with them.
+    """Return a paragraph's numbers and words, and what is wrong with them.
 
-    Beside each number its account, and the rule by which it needs none.
+    Beside each its account, and the rule by which it needs none.
     """
-    problems, waiting, accounts = [], [], {}
+    problems, waiting, accounts, word = [], [], {}, None
 
     def problem(what: str, token: re.Match) -> None:
         start, end = token.span()
@@ -136,25 +183,32 @@ def check(
         if token["number"]:
             waiting.append(token)
             accounts[token] = ""
+        elif token["word"]:
+            if surroundings(paragraph[: token.start()]) == "prose":
+                word, accounts[token] = token, ""
         elif token["account"] is not None:
-            source, covered = token["account"].strip(), waiting
+            source = token["account"].strip()
+            of_word = word is not None and word.end() == token.start()
+            covered = [word] if of_word else waiting
             if not hidden(paragraph[: token.start()]):
                 problem(f"{source} is misplaced", token)
             try:
                 values = eval(f"[{source}]", vars(facts))
-                if len(values) > len(waiting):
-                    raise ValueError(f"numbers here: {len(waiting)}")
-                covered = waiting[-len(values) :]
-                for number, value in zip(covered, values):
-                    text = written(value, number["number"])
-                    if text != number["number"]:
-                        what = f"{number['number']} is not {source}: {text}"
-                        problem(what, number)
+                if of_word and not holds(word[0], values):
+                    problem(f"{word[0]} is not {source}: {values}", word)
+                elif not of_word:
+                    if len(values) > len(waiting):
+                        raise ValueError(f"numbers here: {len(waiting)}")
+                    covered = waiting[-len(values) :]
+                    for number, value in zip(covered, values):
+                        if (new := written(value, number[0])) != number[0]:
+                            what = f"{number[0]} is not {source}: {new}"
+                            problem(what, number)
             except Exception as error:
                 name = type(error).__name__
                 problem(f"{source} raises {name}: {error}", token)
             accounts |= dict.fromkeys(covered, source)
-            waiting = []
+            waiting = waiting if of_word else []
     numbers = [(n, a, rule(paragraph, n)) for n, a in accounts.items()]
     for number, account, why in numbers:
         if not account and not why:

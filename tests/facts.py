@@ -7,13 +7,17 @@ What the package or a study holds is computed; what is cited has its source.
 
 import json
 import math
+import re
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from itertools import count
 
+import nbformat
+import numpy as np
 import pandas as pd
 import torch
-from conftest import STUDIES  # Which makes the studies importable, too
+from conftest import BOOK, STUDIES  # Makes the studies importable, too
 
 from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
@@ -21,20 +25,26 @@ from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
 from lenet_d2l.results import post
 from lenet_d2l.results.bands import BAD, GOOD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
+from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.results.spread import FIGURES, Place
 from lenet_d2l.results.verdicts import MARGIN
 from lenet_d2l.speed import report
-from lenet_d2l.speed.ways import DEFAULT, PLAIN, STOCK
+from lenet_d2l.speed.ways import AVX2, DEFAULT, PLAIN, STOCK
 from lenet_d2l.studies.recipes import Recipe
 
 # The post, d2l, and the recipe
 FIRST, *_, BEFORE_LAST, LAST = post.LOG
 EPOCHS = len(post.LOG)
+OURS, _ = load_run(PUBLISHED)
 FIRST_SECONDS, *OTHERS = post.seconds_per_epoch()
 START_UP = FIRST_SECONDS - sum(OTHERS) / len(OTHERS)
 # "About": to the nearest hundred
 FLAT_SPEED = round(post.EXAMPLES * len(OTHERS) / sum(OTHERS), -2)
 REPEATS = ENGLISH["test_acc"]
+AWAY = {  # The post's last epoch from d2l's repeats, in their deviations
+    name: (getattr(LAST, name) - repeats.mean) / repeats.sd
+    for name, repeats in ENGLISH.items()
+}
 D2L = version("d2l")
 RECIPE = Recipe()
 FULL_BATCHES, LAST_BATCH = divmod(post.EXAMPLES, RECIPE.batch_size)
@@ -68,8 +78,10 @@ SCALE = ScaledTanh()(torch.tensor(math.inf)).item()
 
 
 def study(name: str, variant: str | None = None) -> pd.DataFrame:
-    last = last_epoch(pd.read_csv(STUDIES / f"{name}.csv"))
-    return last if variant is None else last[last.variant == variant]
+    runs = pd.read_csv(STUDIES / f"{name}.csv")
+    return last_epoch(
+        runs if variant is None else runs[runs.variant == variant]
+    )
 
 
 def spread(runs: pd.DataFrame, *names: str) -> list[float]:
@@ -92,10 +104,22 @@ J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
 BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
 DEPARTURES = import_module("departures").DEPARTURES
+CHANGED = {v: study("departures", v).test_acc.mean() for v in DEPARTURES}
+SECOND = (  # Losses of the second epoch, by seed and fault
+    pd.read_csv(STUDIES / "faults.csv")
+    .query("epoch == 1")
+    .pivot(index="seed", columns="variant", values="train_loss")
+)
 TIMED = import_module("seconds").TIMED
 TF32_BITS = import_module("tf32").BITS
 BENCH = pd.read_csv(STUDIES / "bench.csv")
 WAYS, TIMES = report.by_way(BENCH), report.times_stock(BENCH, "seconds")
+SPLIT, GAINS = report.split(BENCH), report.gains(BENCH)
+LUCK = GAINS.pop("default, again").max()  # The most that no change gained
+TRIED = report.by_way(pd.read_csv(STUDIES / "not_kept.csv"))
+NOT_KEPT = pd.DataFrame(
+    {w: TRIED[PLAIN].seconds / t.seconds for w, t in TRIED.items()}
+).drop(columns=PLAIN)
 MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
 ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
@@ -104,6 +128,33 @@ ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 TO_SAY_UNLIKE = next(
     n for n in count(1) if Place(0, n).among() == "unlike ours"
 )
+
+# What a chapter prints
+
+
+@cache
+def outputs(chapter: str) -> str:
+    (file,) = BOOK.glob(f"{chapter}_*.ipynb")
+    cells = nbformat.read(file, as_version=4).cells
+    found = [o for cell in cells for o in cell.get("outputs", [])]
+    text = [o.get("text") or o.data.get("text/plain", "") for o in found]
+    # 1,000 without its comma
+    return re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(" ".join(text).split()))
+
+
+def printed(chapter: str, line: str) -> np.ndarray:
+    """Return the numbers at each ``{}`` of the lines that fit ``line``."""
+    pattern = re.escape(line).replace(r"\{\}", r"([-+]?\d+(?:\.\d+)?)")
+    rows = re.findall(pattern, outputs(chapter))
+    if not rows:
+        raise ValueError(f"chapter {chapter} prints no {line!r}")
+    return np.array(rows, float).reshape(len(rows), -1).T
+
+
+BINS = printed("11", "{} 0.{} 0.{}")  # Answers, and in thousandths:
+TOO_SURE = BINS[1] - BINS[2]  # Confidence over accuracy
+WITHOUT = printed("11", "without map {}: accuracy {}, its largest weight {}")
+
 
 # What is cited or was measured
 PEOPLE, PEOPLE_IMAGES = 0.835, 1_000  # README of Fashion-MNIST, benchmarks

@@ -1,11 +1,14 @@
-"""Change the numbers that the book stores, one at a time; count what is seen.
+"""Change what the book says, one thing at a time; count what is seen.
 
 ``make mutate`` runs this. In memory, a digit of a number is replaced by
 another: in each output of each chapter (printed lines, tables, texts in
-pictures), and in the prose of each page. Then the check of that place looks
+pictures), and in the prose of each page. There a verdict in words, such as
+"more", is replaced by its opposite, too. Then the check of that place looks
 at it. Of an output this is nbval's comparison with what is stored, to which
 nbval holds what the cell gives; of the cell that trains, the same comparison
-with the published run; of prose, the account of its numbers. No cell is run.
+with the published run; of prose, the account. No cell is run.
+
+Words that have no account are counted; ``--words`` lists them instead.
 """
 
 import random
@@ -21,7 +24,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
-from accounts import PAGES, check, paragraphs
+from accounts import PAGES, check, opposite, paragraphs
 from conftest import BOOK, CHAPTERS
 from nbformat import NotebookNode, v4
 from nbval.plugin import IPyNbCell, coalesce_streams, nocolors
@@ -42,7 +45,7 @@ SKIPPED = (
     *("image/png", "image/jpeg"),
 )
 TYPED = re.compile(r"[-\d., *+/]+")  # An account such as 0.8 or 50 * 250
-EXEMPT = "of no run"
+EXEMPT = "without account"
 adapt = runpy.run_path(str(BOOK / "conftest.py"))["pytest_collectstart"]
 
 
@@ -91,13 +94,15 @@ def changed(text: str, number: re.Match, rng: random.Random) -> str:
 
 def what(page: Path, number: re.Match, new: str) -> str:
     """Describe the change that made ``new`` of the text of ``number``."""
-    start, end = number.span()
+    start = number.start()
+    end = number.end() + len(new) - len(number.string)
     around = " ".join(new[max(0, start - 30) : end + 20].split())
-    return f"{page.name}, {number[0]} became {new[start:end]}: {around}"
+    old = " ".join(number[0].split())
+    return f"{page.name}, {old} became {new[start:end]}: {around}"
 
 
-# Each change of a number, in the outputs of a chapter or the prose of a page:
-# where it stands, whether it is seen, and what it is
+# Each change in the outputs of a chapter or the prose of a page: where it is,
+# whether it is seen, and what it is
 Results = Iterable[tuple[str, bool, str]]
 
 
@@ -121,19 +126,24 @@ def in_outputs(chapter: Path, rng: random.Random) -> Results:
 
 def in_prose(page: Path, rng: random.Random) -> Results:
     for paragraph in paragraphs(page):
-        for number, account, rule in check(paragraph)[0]:
+        for token, account, rule in check(paragraph)[0]:
             where = f"prose, {EXEMPT} ({rule})"
             if account:
                 typed = TYPED.fullmatch(account)
                 where = "prose, typed" if typed else "prose, computed"
-            new = changed(paragraph, number, rng)
-            yield where, bool(check(new)[1]), what(page, number, new)
+                where += " (a word)" if token["word"] else ""
+            if token["word"]:
+                start, end = token.span()
+                new = paragraph[:start] + opposite(token[0]) + paragraph[end:]
+            else:
+                new = changed(paragraph, token, rng)
+            yield where, bool(check(new)[1]), what(page, token, new)
 
 
 def report(results: Results) -> tuple[str, int]:
     """Return what was seen and what not, and how many were not seen.
 
-    Numbers in prose that no run produced are not among the latter.
+    What needs no account in prose is not among the latter.
     """
     planted, caught, unseen = Counter(), Counter(), []
     for where, seen, change in results:
@@ -149,6 +159,10 @@ if __name__ == "__main__":
     rng = random.Random(0)
     results = [r for path in CHAPTERS for r in in_outputs(path, rng)]
     results += [r for path in PAGES.values() for r in in_prose(path, rng)]
+    if "--words" in sys.argv:
+        word = f"prose, {EXEMPT} (a word)"
+        print("\n".join(r[2] for r in results if r[0] == word))
+        sys.exit()
     text, unseen = report(results)
     print(text)
     sys.exit(unseen > 0)

@@ -1,11 +1,13 @@
-"""Changes of stored numbers are seen: what ``make mutate`` counts."""
+"""Changes of numbers and verdicts are seen: what ``make mutate`` counts."""
 
 import random
+import re
 import shutil
 import subprocess
 import sys
 from copy import deepcopy
 
+import facts
 import pytest
 from accounts import PAGES
 from conftest import BOOK, each_chapter
@@ -42,7 +44,7 @@ def test_every_change_of_a_number_in_outputs_is_seen(chapter):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_change_of_an_accounted_number_in_prose_is_seen(page):
+def test_every_change_of_what_has_an_account_in_prose_is_seen(page):
     text, unseen = report(in_prose(PAGES[page], random.Random(0)))
     assert unseen == 0, text
 
@@ -62,8 +64,25 @@ def test_a_change_is_of_one_digit():
         assert number.start() <= place < number.end()
 
 
+def test_a_change_of_a_word_is_to_its_opposite(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "GAIN", 0.1, raising=False)
+    page = tmp_path / "page.md"
+    page.write_text("It is higher<!-- GAIN --> and no\nbetter<!-- -GAIN -->.")
+    results = list(in_prose(page, random.Random(0)))
+    assert {r[:2] for r in results} == {("prose, computed (a word)", True)}
+    changes = [re.match(r"(?s)page.md, (.*?):", r[2])[1] for r in results]
+    assert changes == ["higher became lower", "no better became better"]
+
+
+def test_a_word_without_account_is_counted_and_not_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("More is not always better.")
+    wheres = [where for where, *_ in in_prose(page, random.Random(0))]
+    assert wheres == ["prose, without account (a word)"] * 2
+
+
 def test_the_report_counts_and_names():
-    year = ("prose, of no run (a year)", False, "1998 became 1988")
+    year = ("prose, without account (a year)", False, "1998 became 1988")
     lines = [
         "text: 1 of 2 seen",
         f"{year[0]}: 0 of 1 seen",

@@ -1,9 +1,10 @@
-"""Every number in prose has an account that holds, or needs none."""
+"""Numbers and verdicts in prose have accounts that hold, or need none."""
 
 import facts
 import nbformat
+import pandas as pd
 import pytest
-from accounts import PAGES, check, paragraphs
+from accounts import PAGES, SIGNS, check, opposite, paragraphs
 from nbformat import v4
 
 
@@ -17,6 +18,8 @@ def test_numbers_of_a_page_are_accounted_for(page):
 def names(monkeypatch):
     monkeypatch.setattr(facts, "ACC", 0.7612, raising=False)
     monkeypatch.setattr(facts, "N", 5, raising=False)
+    rounds = pd.Series([0.1, 0.2])
+    monkeypatch.setattr(facts, "ROUNDS", rounds, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,8 @@ def names(monkeypatch):
         "+900, -44 and 174,566.9<!-- 900, -44, 174_566.94 -->",
         r"$60\,000$, 99 %, 0.95 \%<!-- 6e4, 0.9905, 0.0095 -->",
         "release 0.17.0<!-- '0.17.0' -->",
+        "higher<!-- ACC - 0.7 --> and 5 less<!-- 4 - N --> of 5<!-- N, N -->",
+        "More<!-- ROUNDS --> in all, *no\nbetter<!-- -ROUNDS, -N -->*",
     ],
 )
 def test_accounts_that_hold(names, text):
@@ -50,6 +55,13 @@ def test_accounts_that_hold(names, text):
         ("5<!-- M -->", "M raises NameError: name 'M' is not defined"),
         ("5<!-- N + -->", "N + raises SyntaxError"),
         ("5<!-- [N] -->", "[N] raises TypeError"),
+        ("lower<!-- N -->", "lower is not N: [5], in: lower<!-- N -->"),
+        ("no gain<!-- N -->", "no gain is not N: [5], in: no gain<!--"),
+        ("more<!-- ROUNDS - 0.1 -->", "more is not ROUNDS - 0.1: ["),
+        ("more<!-- N - N -->", "more is not N - N: [0], in: more<!-- N"),
+        ("less<!-- N * float('nan') -->", "less is not N * float('nan'): ["),
+        ("more<!-- ROUNDS[:0] -->", "more is not ROUNDS[:0]: [Series"),
+        ("more<!-- M -->", "M raises NameError: name 'M' is not defined"),
         ("of 5\n<!-- N --> a", "N is misplaced, in: of 5 <!-- N"),
         ("## Why 5<!-- N -->", "N is misplaced, in: ## Why 5"),
         ("the $5<!-- N -->$", "N is misplaced, in: the $5"),
@@ -75,6 +87,7 @@ def test_each_problem_is_one_line(names, text, problem):
         ("the year 1,998", ""),
         ("chapter 3 has 5", ""),
         ("with $n$ of 5 and `m`", ""),
+        ("it is one more", "a word"),
     ],
 )
 def test_what_needs_no_account(text, rule):
@@ -97,6 +110,43 @@ def test_what_needs_no_account(text, rule):
 )
 def test_what_is_a_number(text, expected):
     assert [number["number"] for number, *_ in check(text)[0]] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Faster, no faster, no\n  more",
+            ["Faster", "no faster", "no\n  more"],
+        ),
+        ("a looks-like, morello, more-or-less, unlike", ["unlike"]),
+        ("`more` $more$ [a](more.md) no<!-- more -->", []),
+    ],
+)
+def test_what_is_a_word_of_comparison(text, expected):
+    assert [word["word"] for word, *_ in check(text)[0]] == expected
+
+
+def test_words_are_in_pairs():
+    for word, sign in SIGNS.items():
+        assert SIGNS[opposite(word)] == -sign
+    assert opposite("Faster") == "Slower"
+    assert opposite("no\nbetter") == "better"
+
+
+def test_numbers_that_a_chapter_prints(monkeypatch, tmp_path):
+    table = v4.new_output("display_data", {"text/plain": "n  7 +9"})
+    lines = v4.new_output("stream", text="a: 1,000 of 2.5\nb:  -3 of 4\n")
+    cell = v4.new_code_cell("", outputs=[lines, table])
+    nbformat.write(v4.new_notebook(cells=[cell]), tmp_path / "99_page.ipynb")
+    monkeypatch.setattr(facts, "BOOK", tmp_path)
+    assert facts.printed("99", ": {} of {}").tolist() == [
+        [1000, -3],
+        [2.5, 4],
+    ]
+    assert facts.printed("99", "n {} {}").tolist() == [[7], [9]]
+    with pytest.raises(ValueError, match="chapter 99 prints no 'c: "):
+        facts.printed("99", "c: {}")
 
 
 def test_paragraphs(tmp_path):
