@@ -21,7 +21,7 @@ def runs(*values):
     return pd.Series(values, dtype=float)
 
 
-def test_pairs_are_compared_where_they_rise_and_fall_together():
+def test_runs_of_the_same_seeds_are_compared_seed_by_seed():
     before = runs(0.70, 0.75, 0.80, 0.85)
     gain = np.array([0.010, 0.012, 0.011, 0.013])
     found = change(before + gain, before)
@@ -34,8 +34,9 @@ def test_pairs_are_compared_where_they_rise_and_fall_together():
     )
 
 
-def test_groups_are_compared_where_they_do_not():
+def test_runs_of_other_seeds_are_compared_as_groups():
     before, after = runs(0.70, 0.75, 0.80, 0.85), runs(0.9, 0.8, 0.8, 0.8)
+    after.index += 2
     found = change(after, before)
     assert not found.paired
     assert found.mean == pytest.approx(0.05)
@@ -43,6 +44,19 @@ def test_groups_are_compared_where_they_do_not():
     a, b = after.var() / 4, before.var() / 4
     t, freedom = 0.05 / (a + b) ** 0.5, (a + b) ** 2 / (a**2 + b**2) * 3
     assert found.p == pytest.approx(2 * stats.t(freedom).sf(t))
+
+
+@pytest.mark.parametrize("together", [-0.4, 0, 0.4])
+def test_of_changes_that_do_nothing_one_in_twenty_is_significant(together):
+    """Also where runs of a seed rise and fall against each other."""
+    rng = np.random.default_rng(0)
+    covariance = [[1, together], [together, 1]]
+    tables = 0.8 + 0.01 * rng.multivariate_normal(
+        (0, 0), covariance, (1000, 5)
+    )
+    p = [change(*map(pd.Series, table.T)).p for table in tables]
+    significant = stats.binomtest(int(np.sum(np.less(p, 0.05))), 1000, 0.05)
+    assert significant.pvalue > 0.01
 
 
 def test_two_one_sided_tests_have_to_agree():

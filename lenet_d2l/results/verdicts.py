@@ -40,14 +40,15 @@ class Change(NamedTuple):
 def change(after: pd.Series, before: pd.Series) -> Change:
     """Compare accuracies, whose index is the seed.
 
-    If the runs of the same seeds rise and fall together, the difference is
-    taken seed by seed (Student's t); else between the two groups, whose
-    spread may differ (Welch's t). A run that has diverged, NaN, counts as
-    one that guesses.
+    Runs of the same seeds are compared seed by seed (Student's t). That is
+    right whether they rise and fall together, against each other, or each by
+    itself; to choose by looking at them would find too many changes. Runs of
+    other seeds are two groups, whose spread may differ (Welch's t). A run
+    that has diverged, NaN, counts as one that guesses.
     """
     after, before = after.fillna(GUESSING), before.fillna(GUESSING)
+    paired = {*after.index} == {*before.index}
     gain = (after - before).dropna()
-    paired = bool(after.cov(before) > 0)
     asked = (0, "two-sided"), (-MARGIN, "greater"), (MARGIN, "less")
     with catch_warnings():  # Of runs at chance, which are all alike
         simplefilter("ignore", RuntimeWarning)
@@ -60,7 +61,7 @@ def change(after: pd.Series, before: pd.Series) -> Change:
             for shift, side in asked
         ]
     low, high = tests[0].confidence_interval()
-    mean = gain.mean() if paired else after.mean() - before.mean()
+    mean = after.mean() - before.mean()
     # No difference and no spread, 0 / 0, is no evidence of a change
     p = [float(np.nan_to_num(test.pvalue, nan=1)) for test in tests]
     difference, *sides = p
