@@ -50,14 +50,17 @@ class Band(NamedTuple):
         return f"[{self.low:.3f}, {self.high:.3f}]"
 
 
-def band(values: ArrayLike, bad: int, tail: float = TAIL) -> Band:
+def band(
+    values: ArrayLike, bad: int, tail: float = TAIL, good: float = GOOD
+) -> Band:
     """Return the band for one more of ``values``, shape (n,).
 
-    ``bad`` is +1 where high values are bad, -1 where low ones are; on that
-    side ``tail`` is the chance of a miss.
+    ``bad`` is +1 where high values are bad, -1 where low ones are. On that
+    side ``tail`` is the chance of a miss; on the other the band ends after
+    ``good`` standard deviations.
     """
     values = np.asarray(values, dtype=float)
-    reach = np.array([-GOOD, GUMBEL.isf(tail)]) * values.std(ddof=1)
+    reach = np.array([-good, GUMBEL.isf(tail)]) * values.std(ddof=1)
     low, high = sorted(values.mean() + bad * reach)
     return Band(float(low), float(high))
 
@@ -113,8 +116,12 @@ def fitted(shape: Any, values: ArrayLike) -> Any:
     They make the ``values`` most likely. If the shape has a tail to the
     right, values should be bad where they are high.
     """
-    with np.errstate(invalid="ignore"):  # Where the search goes astray
-        return shape(*shape.fit(values))
+    values = np.asarray(values, dtype=float)
+    mean, sd = values.mean(), values.std()
+    with np.errstate(all="ignore"):  # Where the search goes astray
+        # It settles only if the values are neither very small nor very close
+        *parameters, loc, scale = shape.fit((values - mean) / sd)
+    return shape(*parameters, mean + sd * loc, sd * scale)
 
 
 def false_alarm_rate(shape: Any, values: ArrayLike, band: Band) -> float:
