@@ -26,7 +26,7 @@ def test_a_rung_changes_one_weight_by_so_much_and_nothing_else(name, by):
 def gaps(read_study):
     """Distances of each rung's losses from the honest ones, by epoch."""
     both = read_study("ladder").merge(
-        read_study("fused"), on=["seed", "epoch"], suffixes=("", "_honest")
+        read_study("seeds"), on=["seed", "epoch"], suffixes=("", "_honest")
     )
     both["loss"] = (both.train_loss - both.train_loss_honest).abs()
     both["acc"] = (both.test_acc - both.test_acc_honest).abs()
