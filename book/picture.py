@@ -2,8 +2,8 @@
 
 ``python book/picture.py`` writes ``book/_static/picture.svg``. On the left,
 the first test image of each class with the answer of the run that the book
-shows; on the right, the test accuracy of the study's seeds, epoch by epoch: all, the middle 90 %, the
-middle half and the median, with the post's one run among them.
+shows. On the right, the test accuracy of the study's seeds by epoch: all of
+them, the middle 90 %, the middle half and the median, and the post's one run.
 """
 
 from pathlib import Path
@@ -64,7 +64,7 @@ def draw_answers(fig: SubFigure) -> None:
 
 
 def draw_seeds(fig: SubFigure) -> None:
-    """Draw the spread of the seeds' test accuracy, and the post's, by epoch."""
+    """Draw the spread of the seeds' test accuracy, and the post's run."""
     study = pd.read_csv(BOOK / "studies" / "seeds.csv")
     by_epoch = study.groupby("epoch").test_acc
     ends = last_epoch(study).test_acc

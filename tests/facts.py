@@ -18,19 +18,15 @@ import numpy as np
 import pandas as pd
 import torch
 from conftest import BOOK, STUDIES  # Makes the studies importable, too
+from evidence import *  # noqa: F403
+from evidence import EVERY_EPOCH
 from scipy import stats
 
 from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
 from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
 from lenet_d2l.results import post
-from lenet_d2l.results.bands import (
-    BAD,
-    GOOD,
-    all_figures,
-    bands,
-    last_epoch,
-)
+from lenet_d2l.results.bands import BAD, GOOD, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.results.spread import FIGURES, Place
@@ -102,42 +98,6 @@ def ranged(values: pd.Series) -> tuple[float, float, float]:
 
 
 SEEDS = study("seeds")
-BADNESS = {
-    name: bad * all_figures(pd.read_csv(STUDIES / "seeds.csv"))[name]
-    for name, bad in BAD.items()
-}
-BEST_REACH = max(  # To the good side, in standard deviations
-    (b.mean() - b.min()) / b.std() for b in BADNESS.values()
-)
-GUMBEL_SKEW = float(stats.gumbel_r.stats(moments="s"))
-SHORT_TAILS = [
-    stats.skew(BADNESS[name]) - GUMBEL_SKEW
-    for name in ("train_loss", "train_acc", "late_test_acc")
-]
-BROKEN = all_figures(pd.read_csv(STUDIES / "faults.csv"))
-SHIFTS = pd.DataFrame(  # To the bad side, in standard deviations of the study
-    {
-        name: bad
-        * BROKEN[name].groupby("variant").mean()
-        / BADNESS[name].std()
-        for name, bad in BAD.items()
-    }
-)
-SHIFTS -= SHIFTS.loc["none"]
-LUCKY = [  # Each run's loss below that of the luckiest seed
-    SEEDS.train_loss.min() - BROKEN.train_loss[fault].max()
-    for fault in ("pixels in [-1, 1]", "max pooling")
-]
-BANDS = bands(pd.read_csv(STUDIES / "seeds.csv"))
-OUTSIDE = pd.DataFrame(
-    {name: [v not in BANDS[name] for v in BROKEN[name]] for name in BANDS},
-    BROKEN.index,
-)
-CAUGHT = OUTSIDE.any(axis=1).groupby("variant").sum()
-UNSEEN = CAUGHT.index[CAUGHT == 0].drop(["none", "lr 0.5"])
-SMALL_SHIFTS = SHIFTS.abs().max(axis=1)[UNSEEN].max()
-GRID_RUNS = len(import_module("grid").GRID) ** 2
-EVERY_EPOCH = pd.read_csv(STUDIES / "seeds.csv")
 FIRST_LOSSES = EVERY_EPOCH[EVERY_EPOCH.epoch == 0].train_loss
 SOFTMAX = study("baselines", "softmax regression, lr 0.1").test_acc
 SHORT_STEPS = study("faults", "lr 0.5")
