@@ -85,9 +85,9 @@ def all_figures(study: pd.DataFrame) -> pd.DataFrame:
     The index says the run's seed, and its variant where there are several.
     """
     key = [name for name in ("variant", "seed") if name in study]
-    runs = {run: figures(rows) for run, rows in study.groupby(key)}
-    index = pd.MultiIndex.from_tuples(runs, names=key)
-    return pd.DataFrame(list(runs.values()), index=index)
+    groups = study.groupby(key if len(key) > 1 else key[0])
+    runs = {run: figures(rows) for run, rows in groups}
+    return pd.DataFrame.from_dict(runs, orient="index").rename_axis(key)
 
 
 def last_epoch(study: pd.DataFrame) -> pd.DataFrame:
