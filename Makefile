@@ -69,7 +69,7 @@ test: $(READY) $(BUILT) ## Run all checks: lint, types, tests, every notebook ag
 	$(BIN)/pytest tests
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=600 book
 
-mutate: $(READY) ## Change each number of the book; say which no check sees
+mutate: $(READY) ## Change the book's numbers and verdicts; say which no check sees
 	$(BIN)/python tests/mutate.py
 
 mutants: $(READY) ## Change the package's code; say which changes no test sees

@@ -2,8 +2,8 @@
 
 ``python book/picture.py`` writes ``book/_static/picture.svg``. On the left,
 the first test image of each class with the answer of the run that the book
-shows; on the right, the test accuracy of 100 seeds, epoch by epoch, with the
-post's one run among them.
+shows. On the right, the test accuracy of the study's seeds by epoch: all of
+them, the middle 90 %, the middle half and the median, and the post's one run.
 """
 
 from pathlib import Path
@@ -64,16 +64,20 @@ def draw_answers(fig: SubFigure) -> None:
 
 
 def draw_seeds(fig: SubFigure) -> None:
-    """Draw the test accuracy of each seed, and the post's, by epoch."""
+    """Draw the spread of the seeds' test accuracy, and the post's run."""
     study = pd.read_csv(BOOK / "studies" / "seeds.csv")
-    curves = study.pivot(index="epoch", columns="seed", values="test_acc")
+    by_epoch = study.groupby("epoch").test_acc
     ends = last_epoch(study).test_acc
     post_run = [row.test_acc for row in post.LOG]
-    epochs = curves.index + 1
     ax = fig.subplots()
-    for seed, curve in curves.items():
+    for inside in (1, 0.9, 0.5):
+        low, high = (by_epoch.quantile(0.5 + s * inside / 2) for s in (-1, 1))
+        epochs = low.index.to_numpy() + 1
         # With a name in the SVG, by which a test finds it
-        ax.plot(epochs, curve, c=BLUE, lw=0.7, alpha=0.35, gid=f"seed-{seed}")
+        ax.fill_between(
+            *(epochs, low, high), lw=0, fc=BLUE, alpha=0.22, gid=f"{inside}"
+        )
+    ax.plot(epochs, by_epoch.median(), c=BLUE)
     ax.plot(epochs, post_run, c=RED, lw=2, marker=".", ms=9, gid="post")
     labels = {
         (0.836, BLUE): f"{len(ends)} seeds,\nmean {ends.mean():.3f}\n"

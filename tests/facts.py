@@ -18,6 +18,9 @@ import numpy as np
 import pandas as pd
 import torch
 from conftest import BOOK, STUDIES  # Makes the studies importable, too
+from evidence import *  # noqa: F403
+from evidence import EVERY_EPOCH
+from scipy import stats
 
 from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
@@ -96,7 +99,6 @@ def ranged(values: pd.Series) -> tuple[float, float, float]:
 
 
 SEEDS = study("seeds")
-EVERY_EPOCH = pd.read_csv(STUDIES / "seeds.csv")
 FIRST_LOSSES = EVERY_EPOCH[EVERY_EPOCH.epoch == 0].train_loss
 SOFTMAX = study("baselines", "softmax regression, lr 0.1").test_acc
 SHORT_STEPS = study("faults", "lr 0.5")

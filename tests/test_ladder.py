@@ -1,11 +1,11 @@
 """The ladder changes one weight, and what the chapter says of its rungs."""
 
-import numpy as np
 import pytest
 import torch
 from ladder import LADDER, RUNGS
 from torch.nn.utils import parameters_to_vector
 
+from lenet_d2l.results.variance import between_seeds, distances
 from lenet_d2l.studies.recipes import Recipe
 
 
@@ -23,50 +23,49 @@ def test_a_rung_changes_one_weight_by_so_much_and_nothing_else(name, by):
 
 
 @pytest.fixture(scope="module")
-def gaps(read_study):
+def study(read_study):
+    return read_study("seeds")
+
+
+@pytest.fixture(scope="module")
+def ladder(read_study):
+    return read_study("ladder")
+
+
+@pytest.fixture(scope="module")
+def far(ladder, study):
     """Distances of each rung's losses from the honest ones, by epoch."""
-    both = read_study("ladder").merge(
-        read_study("fused"), on=["seed", "epoch"], suffixes=("", "_honest")
-    )
-    both["loss"] = (both.train_loss - both.train_loss_honest).abs()
-    both["acc"] = (both.test_acc - both.test_acc_honest).abs()
-    return both
+    return distances(ladder, study)
 
 
-def test_each_rung_has_ten_seeds_and_their_honest_runs(gaps):
-    assert len(gaps) == len(RUNGS) * 10 * 10
-    assert (gaps.groupby("variant").seed.nunique() == 10).all()
+def test_each_rung_has_ten_seeds_and_their_honest_runs(far):
+    assert far.groupby("variant").size().to_list() == [10] * len(RUNGS)
+    assert far.shape[1] == 10 and far.notna().all(axis=None)
 
 
-def test_a_distance_shrinks_after_the_plateau(gaps):
+def test_a_distance_shrinks_after_the_plateau(far):
     """As the chapter says of every rung that leaves a trace."""
-    median = gaps.pivot_table(
-        index="variant", columns="epoch", values="loss", aggfunc="median"
-    )
+    median = far.groupby("variant").median()
     traced = median[median[1] > 1e-5]
     assert len(traced) >= 3
     assert (traced[9] < traced[1] / 3).all()
 
 
-def test_a_distance_is_in_proportion_to_the_change(gaps):
-    late = gaps[gaps.epoch.isin([1, 2, 3])].groupby("variant").loss.median()
+def test_a_distance_is_in_proportion_to_the_change(far):
+    late = far[[1, 2, 3]].stack().groupby("variant").median()
     for by in 1e-5, 1e-4, 1e-3, 1e-2:
         assert 5 < late[10 * by] / late[by] < 20
 
 
 def test_only_the_largest_ends_about_as_far_away_as_another_seed(
-    gaps, read_study
+    far, ladder, study
 ):
     """In its loss; its test accuracy ends closer. The least has no trace."""
-    last = gaps[gaps.epoch == 9].groupby("variant")
-    assert last.loss.max()[[1e-7, 1e-6]].max() <= 2e-6
-    seeds = read_study("seeds").query("epoch == 9 and seed < 10")
-
-    def strangers(figure):
-        values = seeds[figure].to_numpy()
-        apart = np.abs(values[:, None] - values)
-        return np.median(apart[np.triu_indices(10, 1)])
-
-    ratio = last.loss.median() / strangers("train_loss")
+    assert far[9][[1e-7, 1e-6]].max() <= 2e-6
+    seeds = study[study.seed < 10]
+    ratio = far[9].groupby("variant").median()
+    ratio /= between_seeds(seeds)[9].median()
     assert ratio[1.0] > 0.7 and (ratio.drop(1.0) < 0.2).all()
-    assert last.acc.median()[1.0] < strangers("test_acc") / 2
+    accuracy = distances(ladder, study, "test_acc")[9][1.0]
+    strangers = between_seeds(seeds, "test_acc")[9]
+    assert accuracy.median() < strangers.median() / 2

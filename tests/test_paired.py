@@ -150,12 +150,12 @@ def runs(study):
 @pytest.fixture(scope="module")
 def pairs(read_study):
     """The runs of each seed that was trained fused and plain."""
-    fused, plain = runs(read_study("fused")), runs(read_study("seeds"))
+    fused, plain = runs(read_study("seeds")), runs(read_study("plain"))
     return [(fused[seed], plain[seed]) for seed in fused.keys() & plain]
 
 
 def test_no_honest_run_fails(pairs):
-    assert len(pairs) >= 36
+    assert len(pairs) >= 100
     for one, other in pairs:
         largest, apart = compare(one, other)
         assert apart is None

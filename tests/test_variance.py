@@ -94,15 +94,11 @@ def test_what_stays_does_not_see_how_the_mean_changes(rng):
     assert lasting_share(moved) == pytest.approx(lasting_share(table))
 
 
-@pytest.mark.parametrize("name", ["seeds", "fused"])
 def test_the_seed_decides_the_loss_and_little_of_the_test_accuracy(
-    name, read_study, rng
+    read_study, rng
 ):
     """As a bootstrap over the seeds says, too, without normal effects."""
-    study, rng = (
-        read_study(name).query("epoch >= 7"),
-        np.random.default_rng(0),
-    )
+    study = read_study("seeds").query("epoch >= 7")
     for figure, low, high in (
         ("test_acc", 0, 0.3),
         ("train_loss", 0.89, 0.96),

@@ -26,8 +26,8 @@ LATE = 3
 TAIL = 2e-6
 
 # Standard deviations to the good side. To what lies beyond in any of the four
-# bands, each shape that fits the study of 100 seeds gives less than 1e-7; the
-# normal one, which does not fit, gives 9e-4.
+# bands, each shape that fits the study gives less than 1e-4; the normal one,
+# which does not fit, gives 9e-4.
 GOOD = 3.5
 
 # Standard deviations from the mean of a Gumbel distribution to its mode, and

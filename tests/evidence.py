@@ -1,0 +1,106 @@
+"""What the chapters on many seeds conclude, as numbers with a sign.
+
+``facts.py`` hands them on to the accounts of the prose. Distances to the bad
+side are positive, whichever side of a figure that is.
+"""
+
+from functools import cache
+
+import pandas as pd
+from conftest import STUDIES
+from scipy import stats
+
+from lenet_d2l.results import post
+from lenet_d2l.results.bands import (
+    BAD,
+    Band,
+    all_figures,
+    bands,
+    fitted,
+    last_epoch,
+)
+from lenet_d2l.results.paired import TOLERANCE, compare
+from lenet_d2l.results.variance import distances, lasting_share
+
+EVERY_EPOCH = pd.read_csv(STUDIES / "seeds.csv")
+EVERY_FAULT = pd.read_csv(STUDIES / "faults.csv")
+
+# The shape of the spread: each figure, with high values being bad
+BADNESS = all_figures(EVERY_EPOCH) * pd.Series(BAD)
+BEST_REACH = ((BADNESS.mean() - BADNESS.min()) / BADNESS.std()).max()
+GUMBEL_SKEW = float(stats.gumbel_r.stats(moments="s"))
+SHORT_TAILS = BADNESS.drop(columns="test_acc").skew() - GUMBEL_SKEW
+ESCAPE = EVERY_EPOCH[EVERY_EPOCH.epoch == 1].set_index("seed").train_loss
+EARLY = BADNESS.corrwith(ESCAPE).abs()
+BANDS = bands(EVERY_EPOCH)
+
+
+@cache
+def fits() -> tuple[pd.DataFrame, pd.Series]:
+    """Return the AIC of each shape and figure, and each shape's alarms."""
+    aic, rates = {}, {}
+    for shape in "norm", "gumbel_r", "pearson3", "exponnorm", "lognorm":
+        aic[shape], rates[shape] = {}, 0
+        for name, values in BADNESS.items():
+            fit = fitted(getattr(stats, shape), values)
+            aic[shape][name] = 2 * (len(fit.args) - fit.logpdf(values).sum())
+            ends = Band(*sorted(BAD[name] * end for end in BANDS[name]))
+            rates[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
+    return pd.DataFrame(aic).T, pd.Series(rates)
+
+
+# Faults: what they change, in standard deviations, and what is seen of it
+BROKEN = all_figures(EVERY_FAULT) * pd.Series(BAD)
+SHIFTS = BROKEN.groupby("variant").mean() / BADNESS.std()
+SHIFTS -= SHIFTS.loc["none"]
+INSIDE = all_figures(EVERY_FAULT).apply(
+    lambda figure: figure.map(BANDS[figure.name].__contains__)
+)
+CAUGHT = (~INSIDE.all(axis=1)).groupby("variant").sum()
+UNSEEN = CAUGHT.index[CAUGHT == 0].drop(["none", "lr 0.5"])
+SMALL_SHIFTS = SHIFTS.abs().max(axis=1)[UNSEEN].max()
+LUCKIEST = BADNESS.train_loss.min()
+PAIRS = dict(iter(EVERY_FAULT.groupby(["variant", "seed"])))
+PARTED = pd.Series(  # The first epoch in which a fault's run is another one
+    {
+        (fault, seed): compare(run, PAIRS["none", seed]).apart
+        for (fault, seed), run in PAIRS.items()
+        if fault != "none"
+    }
+)
+TWINS = pd.DataFrame(  # Of a seed, computed in two ways: in tolerances
+    compare(run, EVERY_EPOCH[EVERY_EPOCH.seed == seed]).largest
+    for seed, run in pd.read_csv(STUDIES / "plain.csv").groupby("seed")
+) / pd.Series(TOLERANCE)
+
+# The spread: by epoch, of steadier runs, of simpler classifiers
+BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")
+SDS = BY_EPOCH.std().unstack(0)
+LOW = BY_EPOCH.test_acc[9] <= post.LOG[-1].test_acc
+FALLS = BY_EPOCH.test_acc[8] - BY_EPOCH.test_acc[9]
+GAPS = BY_EPOCH.train_acc[9] - BY_EPOCH.test_acc[9]
+STEADIER = last_epoch(pd.read_csv(STUDIES / "steadier.csv")).groupby(
+    "variant"
+)[["train_loss", "test_acc"]]
+STEADIER = (STEADIER.mean() - last_epoch(EVERY_EPOCH).mean()).T
+SIMPLER = pd.read_csv(STUDIES / "baselines.csv").pivot(
+    index=["variant", "seed"], columns="epoch", values="test_acc"
+)
+LATE = range(5, 10)
+
+
+def swing(accuracy: pd.DataFrame) -> float:
+    """Return the sd of the jumps from epoch to epoch, of the last five."""
+    return accuracy.diff(axis=1)[[*LATE]].stack().std()
+
+
+SWINGS = SIMPLER.groupby("variant").apply(swing) - swing(BY_EPOCH.test_acc)
+STAYS = {
+    name: lasting_share(BY_EPOCH[name][[7, 8, 9]]).share
+    for name in ("train_loss", "test_acc")
+}
+LADDER = (
+    distances(pd.read_csv(STUDIES / "ladder.csv"), EVERY_EPOCH)
+    .groupby("variant")
+    .median()
+)
