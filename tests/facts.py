@@ -26,11 +26,12 @@ from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
 from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
 from lenet_d2l.results import post
-from lenet_d2l.results.bands import BAD, GOOD, last_epoch
+from lenet_d2l.results.bands import BAD, GOOD, all_figures, last_epoch
 from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.results.spread import FIGURES, Place
-from lenet_d2l.results.verdicts import MARGIN
+from lenet_d2l.results.verdicts import CHANCE as LEARNT
+from lenet_d2l.results.verdicts import LEVEL, MARGIN
 from lenet_d2l.speed import report
 from lenet_d2l.speed.ways import AVX2, DEFAULT, PLAIN, STOCK
 from lenet_d2l.studies.recipes import Recipe
@@ -105,14 +106,28 @@ LENET5 = study("lenet5", "discriminative")  # The second of its two losses
 J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
 BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
-DEPARTURES = import_module("departures").DEPARTURES
-CHANGED = {v: study("departures", v).test_acc.mean() for v in DEPARTURES}
+CHANGES = import_module("changes").CHANGES
+RATES = import_module("rates").RATES
+TRAINED = all_figures(pd.read_csv(STUDIES / "changes.csv"))
+CHANGED = TRAINED.late_test_acc.groupby("variant").mean()
+GAPS = TRAINED.train_acc - TRAINED.test_acc  # By row and seed
+TRIALS = pd.read_csv(STUDIES / "rates.csv")
+# By row with rate, and seed: late accuracy, and epochs with next to none
+HELD_BACK = import_module("rates").late_means(TRIALS)
+ON_PLATEAU = (
+    TRIALS.held_back_acc.lt(LEARNT)
+    .groupby([TRIALS.variant, TRIALS.seed])
+    .sum()
+)
 SECOND = (  # Losses of the second epoch, by seed and fault
     pd.read_csv(STUDIES / "faults.csv")
     .query("epoch == 1")
     .pivot(index="seed", columns="variant", values="train_loss")
 )
 TIMED = import_module("seconds").TIMED
+FASTEST = (
+    pd.read_csv(STUDIES / "seconds.csv").groupby("variant").seconds.min()
+)
 TF32_BITS = import_module("tf32").BITS
 BENCH = pd.read_csv(STUDIES / "bench.csv")
 WAYS, TIMES = report.by_way(BENCH), report.times_stock(BENCH, "seconds")

@@ -10,11 +10,17 @@ import pandas as pd
 import pytest
 import rates
 import torch
-from departures import DEPARTURES
-from rates import GUESSES, RATES, TABLE, at_an_end, best_rates, tried
+from rates import (
+    GUESSES,
+    RATES,
+    TABLE,
+    at_an_end,
+    best_rates,
+    late_means,
+    tried,
+)
 
 from lenet_d2l.data import minibatches
-from lenet_d2l.studies.recipes import Recipe
 from lenet_d2l.studies.study import Key
 
 
@@ -114,40 +120,6 @@ def test_a_row_differs_from_its_guess_by_rate_and_data_alone():
             assert RATES[tried(row.name, rate)].settings() == expected
 
 
-# The rows that were rescues have lost their rates, and the failures with them
-NAMES = {
-    "best rate": "post",
-    "tanh": "tanh, lr 0.1",
-    "RBF output": "RBF output, lr 0.01",
-    "ReLU": "ReLU, lr 0.1",
-}
-
-
-def test_guesses_are_the_rates_and_recipes_of_the_departures():
-    for name, recipe in rates.recipes(GUESSES).items():
-        settings = DEPARTURES[NAMES.get(name, name)].settings()
-        if name == "best rate":
-            settings["net"] += "()"
-        assert recipe.settings() == settings
-
-
-# A row that takes as many epochs more needs another fall
-TOGETHER = {"30 epochs": {"num_epochs", "schedule"}, "best rate": set()}
-
-
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_a_row_changes_one_thing_besides_the_rate(row):
-    made = rates.recipes(GUESSES)
-    before, after = (
-        vars(recipe) | {"net": None} | getattr(recipe.net, "keywords", {})
-        for recipe in (made[row.before], made[row.name])
-    )
-    changed = {key for key in after if after[key] != before.get(key)}
-    changed -= {"lr"}
-    assert changed == TOGETHER.get(row.name, {*row.changes})
-    assert row.name in TOGETHER or len(changed) == 1
-
-
 def study_of(accuracies, seeds=(0, 1)):
     """A study in which all runs have 0.5, but for ``accuracies``.
 
@@ -186,6 +158,15 @@ def test_a_run_that_has_diverged_counts_as_one_that_guesses():
     assert best_rates(study_of({variant: runs}))["scaled tanh"] == 0.03
     runs[1] = [0.9] * 4 + [0.2] * 6
     assert best_rates(study_of({variant: runs}))["scaled tanh"] == 0.3
+
+
+def test_a_rate_is_chosen_by_the_mean_of_the_last_three_epochs_of_its_runs():
+    runs = [[0.1] * 7 + [0.7, 0.8, 0.9], [0.9] * 8 + [math.nan] * 2]
+    means = late_means(study_of({"tanh, lr 0.3": runs}, (3, 4)))
+    assert len(means) == 2 * len(RATES)
+    assert means["tanh, lr 0.3"].to_dict() == pytest.approx(
+        {3: 0.8, 4: (0.9 + 2 * 0.1) / 3}
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,20 +210,3 @@ def test_changes_have_the_rates_chosen_where_there_are_any(
     assert reload().CHANGES["tanh"].lr == 0.3
     (tmp_path / "rates.csv").unlink()
     assert reload().CHANGES["tanh"].lr == GUESSES["tanh"]
-
-
-def test_the_posts_recipe_keeps_its_rate_whatever_is_chosen():
-    made = rates.recipes(GUESSES | {"best rate": 0.3})
-    assert made["post"].lr == Recipe().lr and made["best rate"].lr == 0.3
-    assert changes.CHANGES.keys() == made.keys()
-
-
-@pytest.mark.parametrize("name", changes.CHANGES)
-def test_a_step_changes_every_weight_tensor_of_a_change(name, some_images):
-    recipe = changes.CHANGES[name]
-    net, optimizer = recipe.start(0, "cpu")
-    before = [p.clone() for p in net.parameters()]
-    batch = [next(iter(some_images))]
-    recipe.epoch(net, batch, recipe.loss, optimizer, "cpu")
-    pairs = zip(net.parameters(), before)
-    assert not any(torch.equal(*pair) for pair in pairs)

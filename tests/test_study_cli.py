@@ -150,6 +150,10 @@ def test_what_ends_a_study_is_one_line(
 
 @pytest.mark.slow
 def test_a_cluster_does_the_runs(tiny):
+    beside = tiny.with_stem(f"{tiny.stem}_epochs")
+    beside.write_text("EPOCHS = range(2)\n")
+    text = TINY.replace("range(2)", "EPOCHS")
+    tiny.write_text(f"from {beside.stem} import EPOCHS\n{text}")
     with cluster(2) as two:
         workers = {worker.pid for worker in two.workers.values()}
         assert study(tiny, "--cluster", two.scheduler_address) == 0

@@ -217,11 +217,19 @@ RATES = {
 STUDY = Study(RATES, train_and_measure, HeldBackRow)
 
 
-def best_rates(study: pd.DataFrame) -> dict[str, float]:
-    """Return the rate of each row that is best on the images held back.
+def late_means(study: pd.DataFrame) -> pd.Series:
+    """Return what a rate is chosen by, of each run: by variant and seed.
 
-    That is the highest mean over the seeds, and over the last three epochs.
-    A run that has diverged counts as one that guesses.
+    That is the accuracy on the images held back, its mean over the last three
+    epochs. A run that has diverged counts as one that guesses.
+    """
+    late = study.groupby(["variant", "seed"]).tail(LATE)
+    late = late.fillna({"held_back_acc": GUESSING})
+    return late.groupby(["variant", "seed"]).held_back_acc.mean()
+
+
+def best_rates(study: pd.DataFrame) -> dict[str, float]:
+    """Return the rate of each row whose runs have the highest late mean.
 
     Raises:
         ValueError: the study is not finished.
@@ -229,9 +237,7 @@ def best_rates(study: pd.DataFrame) -> dict[str, float]:
     seeds = study.groupby("variant").seed.agg(frozenset)
     if {*seeds.index} != RATES.keys() or seeds.nunique() != 1:
         raise ValueError("the study of the rates is not finished")
-    late = study.groupby(["variant", "seed"]).tail(LATE)
-    late = late.fillna({"held_back_acc": GUESSING})
-    means = late.groupby("variant").held_back_acc.mean()
+    means = late_means(study).groupby("variant").mean()
     return {
         row.name: max(row.rates, key=lambda r, n=row.name: means[tried(n, r)])
         for row in TABLE

@@ -1,4 +1,4 @@
-"""The seconds that an epoch takes, for each row of the table of departures.
+"""The seconds that an epoch takes, for each row of the table of changes.
 
 Source: the chapter "One change at a time".
 """
@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import torch
-from departures import DEPARTURES
+from changes import CHANGES
 from torch.utils.data import DataLoader
 
 from lenet_d2l.studies.recipes import Recipe
@@ -57,5 +57,5 @@ def seconds_an_epoch(
 
 
 STUDY = Study(
-    *(DEPARTURES, seconds_an_epoch, SecondsRow, 1, ".3f"), plain=True, jobs=1
+    *(CHANGES, seconds_an_epoch, SecondsRow, 1, ".3f"), plain=True, jobs=1
 )

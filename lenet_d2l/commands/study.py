@@ -123,7 +123,8 @@ def do_study(
 ) -> int:
     """Do the study that ``load`` brings; return the exit code.
 
-    The workers of a cluster are given ``file`` to import.
+    The workers of a cluster are given ``file`` to import, and what it has
+    imported from its folder.
     """
     from joblib import parallel_config
 
@@ -148,7 +149,11 @@ def do_study(
             stack.enter_context(parallel_config("dask"))
             failures += lost
             if file:
-                client.upload_file(str(file))
+                beside = modules_beside(file)
+                # All are there before one that imports another is loaded
+                for load_now in False, True:
+                    for module in beside:
+                        client.upload_file(module, load_now)
         try:
             where = args.device, args.data_dir, args.jobs or -1, args.data
             run_study(study, args.seeds, args.out, *where, args.plain)
@@ -162,6 +167,16 @@ def do_study(
             print("stopped; the same command goes on from here")
             raise
     return 0
+
+
+def modules_beside(file: Path) -> list[str]:
+    """Return the files of the modules imported from the folder of ``file``.
+
+    Its own is among them, as it has been imported.
+    """
+    found = [getattr(m, "__file__", None) for m in sys.modules.values()]
+    here = file.parent.resolve()
+    return [name for name in found if name and Path(name).parent == here]
 
 
 def connect(parser: Parser, address: str) -> tuple[Any, tuple]:
