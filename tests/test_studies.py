@@ -48,10 +48,8 @@ def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     environment = made["environment"]
     assert environment.keys() <= now["environment"].keys()
     assert environment["d2l"] == "0.17.0" and environment["threads"] == 1
-    fused = name in {
-        *("seeds", "faults", "tf32", "ladder", "grid", "answers", "steadier")
-    }
-    assert environment["arithmetic"] == ("fused" if fused else "plain")
+    plain = {"plain", "baselines", "lenet5", "plateau", "seconds"}
+    assert (environment["arithmetic"] == "plain") == (name in plain)
 
 
 def test_each_file_that_defines_a_study_has_its_results():
