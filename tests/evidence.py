@@ -4,8 +4,6 @@
 side are positive, whichever side of a figure that is.
 """
 
-from functools import cache
-
 import pandas as pd
 from conftest import STUDIES
 from scipy import stats
@@ -28,35 +26,28 @@ EVERY_FAULT = pd.read_csv(STUDIES / "faults.csv")
 # The shape of the spread: each figure, with high values being bad
 BADNESS = all_figures(EVERY_EPOCH) * pd.Series(BAD)
 BEST_REACH = ((BADNESS.mean() - BADNESS.min()) / BADNESS.std()).max()
-GUMBEL_SKEW = float(stats.gumbel_r.stats(moments="s"))
-SHORT_TAILS = BADNESS.drop(columns="test_acc").skew() - GUMBEL_SKEW
-ESCAPE = EVERY_EPOCH[EVERY_EPOCH.epoch == 1].set_index("seed").train_loss
-EARLY = BADNESS.corrwith(ESCAPE).abs()
 BANDS = bands(EVERY_EPOCH)
-
-
-@cache
-def fits() -> tuple[pd.DataFrame, pd.Series]:
-    """Return the AIC of each shape and figure, and each shape's alarms."""
-    aic, rates = {}, {}
-    for shape in "norm", "gumbel_r", "pearson3", "exponnorm", "lognorm":
-        aic[shape], rates[shape] = {}, 0
-        for name, values in BADNESS.items():
-            fit = fitted(getattr(stats, shape), values)
-            aic[shape][name] = 2 * (len(fit.args) - fit.logpdf(values).sum())
-            ends = Band(*sorted(BAD[name] * end for end in BANDS[name]))
-            rates[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
-    return pd.DataFrame(aic).T, pd.Series(rates)
-
+MIRRORED = {
+    name: Band(*sorted(BAD[name] * end for end in BANDS[name]))
+    for name in BAD
+}
+SHAPES = "norm", "gumbel_r", "pearson3", "exponnorm", "lognorm", "fisk"
+AIC, RATES = pd.DataFrame(0.0, SHAPES, BAD), pd.Series(0.0, SHAPES)
+for shape in SHAPES:
+    for name, values in BADNESS.items():
+        fit, ends = fitted(getattr(stats, shape), values), MIRRORED[name]
+        score = len(fit.args) - fit.logpdf(values).sum()
+        AIC.loc[shape, name] = 2 * score
+        RATES[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
 
 # Faults: what they change, in standard deviations, and what is seen of it
 BROKEN = all_figures(EVERY_FAULT) * pd.Series(BAD)
 SHIFTS = BROKEN.groupby("variant").mean() / BADNESS.std()
 SHIFTS -= SHIFTS.loc["none"]
-INSIDE = all_figures(EVERY_FAULT).apply(
-    lambda figure: figure.map(BANDS[figure.name].__contains__)
+CAUGHT = BROKEN.apply(
+    lambda run: any(run[name] not in MIRRORED[name] for name in BAD), axis=1
 )
-CAUGHT = (~INSIDE.all(axis=1)).groupby("variant").sum()
+CAUGHT = CAUGHT.groupby("variant").sum()
 UNSEEN = CAUGHT.index[CAUGHT == 0].drop(["none", "lr 0.5"])
 SMALL_SHIFTS = SHIFTS.abs().max(axis=1)[UNSEEN].max()
 LUCKIEST = BADNESS.train_loss.min()
@@ -68,9 +59,10 @@ PARTED = pd.Series(  # The first epoch in which a fault's run is another one
         if fault != "none"
     }
 )
+PLAIN_RUNS = pd.read_csv(STUDIES / "plain.csv")
 TWINS = pd.DataFrame(  # Of a seed, computed in two ways: in tolerances
     compare(run, EVERY_EPOCH[EVERY_EPOCH.seed == seed]).largest
-    for seed, run in pd.read_csv(STUDIES / "plain.csv").groupby("seed")
+    for seed, run in PLAIN_RUNS.groupby("seed")
 ) / pd.Series(TOLERANCE)
 
 # The spread: by epoch, of steadier runs, of simpler classifiers
@@ -78,7 +70,6 @@ BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")
 SDS = BY_EPOCH.std().unstack(0)
 LOW = BY_EPOCH.test_acc[9] <= post.LOG[-1].test_acc
 FALLS = BY_EPOCH.test_acc[8] - BY_EPOCH.test_acc[9]
-GAPS = BY_EPOCH.train_acc[9] - BY_EPOCH.test_acc[9]
 STEADIER = last_epoch(pd.read_csv(STUDIES / "steadier.csv")).groupby(
     "variant"
 )[["train_loss", "test_acc"]]

@@ -159,15 +159,22 @@ def outputs(chapter: str) -> str:
     return re.sub(r"(?<=\d),(?=\d{3})", "", " ".join(" ".join(text).split()))
 
 
+NUMBER = r"([-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?)"
+
+
 def printed(chapter: str, line: str) -> np.ndarray:
     """Return the numbers at each ``{}`` of the lines that fit ``line``."""
-    pattern = re.escape(line).replace(r"\{\}", r"([-+]?\d+(?:\.\d+)?)")
+    pattern = re.escape(line).replace(r"\{\}", NUMBER)
     rows = re.findall(pattern, outputs(chapter))
     if not rows:
         raise ValueError(f"chapter {chapter} prints no {line!r}")
     return np.array(rows, float).reshape(len(rows), -1).T
 
 
+LEAN = printed("08", "r = {} [{}, {}]; skewness {}, left {}")
+TWIN_LOSSES = printed(
+    "08", "in loss, epochs 0 to 9: " + ", ".join(10 * ["{}"])
+)
 BINS = printed("11", "{} 0.{} 0.{}")  # Answers, and in thousandths:
 TOO_SURE = BINS[1] - BINS[2]  # Confidence over accuracy
 WITHOUT = printed("11", "without map {}: accuracy {}, its largest weight {}")
@@ -181,6 +188,6 @@ LAST_TEST = TEST_IMAGES % RECIPE.batch_size
 DIGIT, PASSES = (20, 20), 20  # The largest pixels of a digit; of the data
 REACH = 2.4  # Of a first weight, times its fan-in
 PAPER_ERROR, DISTORTED_ERROR = 0.0095, 0.008  # Without and with distortions
-HONEST = 10_000  # Runs to a false alarm, which an exercise supposes
+RUNS_PER_ALARM = 10_000  # Runs to a false alarm, which an exercise supposes
 # `make book` and `make test` on the bench's machine; the most MB of the first
 BUILD_SECONDS, BUILD_MB, TEST_GB, BUILD_LIMIT = 17, 267, 6.3, 400

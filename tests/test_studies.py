@@ -48,7 +48,7 @@ def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     environment = made["environment"]
     assert environment.keys() <= now["environment"].keys()
     assert environment["d2l"] == "0.17.0" and environment["threads"] == 1
-    plain = {"plain", "baselines", "lenet5", "plateau", "seconds"}
+    plain = {"plain", "avx2", "baselines", "lenet5", "plateau", "seconds"}
     assert (environment["arithmetic"] == "plain") == (name in plain)
 
 
@@ -57,7 +57,7 @@ def test_each_file_that_defines_a_study_has_its_results():
     for kind in "csv", "json":
         stored = {file.stem for file in FOLDER.glob(f"*.{kind}")}
         # Those that a command of the package makes have no file
-        assert stored == defined | {"seeds", "plain", "bench"}
+        assert stored == defined | {"seeds", "plain", "avx2", "bench"}
 
 
 def test_the_seeds_of_the_bands_are_not_those_of_faults(

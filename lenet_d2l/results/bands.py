@@ -1,12 +1,12 @@
 """Bands in which the figures of an honest run of the recipe lie.
 
-They come from a study of many seeds (``lenet-d2l seeds``): the mean, and so
-many standard deviations to each side. The figures are not spread normally:
-they reach further on the bad side (high loss, low accuracy) than on the good
-one. So on the bad side the band ends where a Gumbel distribution, whose tail
-falls off exponentially, is exceeded with a chance of ``TAIL``, and on the
-good side after ``GOOD`` standard deviations. The chapter "How the book is
-checked" says how often an honest run fails, as far as that can be said.
+They come from a study of many seeds (``lenet-d2l seeds``): their mean, and a
+number of standard deviations that differs by side. The figures reach further
+on the bad side (high loss, low accuracy) than on the good one. So on the bad
+side the band ends where a Gumbel distribution, whose tail falls off
+exponentially, is exceeded with a chance of ``TAIL``, and on the good side
+after ``GOOD`` standard deviations. The chapter "How the book is checked" says
+how often an honest run fails, as far as that can be said.
 """
 
 from typing import Any, NamedTuple
@@ -25,9 +25,9 @@ LATE = 3
 # Chance that a run of Gumbel's distribution lies beyond the bad end of a band
 TAIL = 2e-6
 
-# Standard deviations to the good side. To what lies beyond in any of the four
-# bands, each shape that fits the study gives less than 1e-4; the normal one,
-# which does not fit, gives 9e-4.
+# Standard deviations to the good side. Beyond it in all four bands together,
+# each shape that fits the study gives less than 1e-4; the normal one, which
+# does not fit, gives 9e-4.
 GOOD = 3.5
 
 # Standard deviations from the mean of a Gumbel distribution to its mode, and
@@ -44,7 +44,9 @@ class Band(NamedTuple):
     high: float
 
     def __contains__(self, value: object) -> bool:
-        return isinstance(value, float) and self.low <= value <= self.high
+        if not isinstance(value, (int, float)):
+            return False
+        return self.low <= value <= self.high
 
     def __str__(self) -> str:
         return f"[{self.low:.3f}, {self.high:.3f}]"
@@ -111,10 +113,11 @@ def bands(study: pd.DataFrame) -> dict[str, Band]:
 
 
 def fitted(shape: Any, values: ArrayLike) -> Any:
-    """Return ``shape``, a family of scipy's, with the best parameters.
+    """Return ``shape``, a family of scipy's, fitted to the values.
 
-    They make the ``values`` most likely. If the shape has a tail to the
-    right, values should be bad where they are high.
+    It has the parameters of the greatest likelihood that scipy's search
+    finds. If the shape has a tail to the right, values should be bad where
+    they are high.
     """
     values = np.asarray(values, dtype=float)
     mean, sd = values.mean(), values.std()
@@ -124,11 +127,11 @@ def fitted(shape: Any, values: ArrayLike) -> Any:
     return shape(*parameters, mean + sd * loc, sd * scale)
 
 
-def false_alarm_rate(shape: Any, values: ArrayLike, band: Band) -> float:
-    """Return the chance that one more of ``values`` lies outside ``band``.
+def miss_rates(shape: Any, values: ArrayLike, band: Band) -> np.ndarray:
+    """Return the chances that one more of ``values`` misses ``band``.
 
-    It is the chance that ``shape``, ``fitted`` to the values, gives to what
-    lies outside.
+    They are the chances, shape (2,), that ``shape``, ``fitted`` to the
+    values, gives to what lies below and to what lies above.
     """
     fit = fitted(shape, values)
-    return float(fit.cdf(band.low) + fit.sf(band.high))
+    return np.array([fit.cdf(band.low), fit.sf(band.high)])

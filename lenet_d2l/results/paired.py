@@ -1,10 +1,11 @@
 """The paired check: a run against the published run of the same seed.
 
 Source: the chapter "How the book is checked". From the same first weights
-and the same order of images, any CPU gives the same run but for roundings,
-which stay far below ``TOLERANCE``. A run of another recipe, or of another
-seed, goes its own way within a few epochs. The check can judge only a run
-that starts as the other one: ``drawn`` says what a seed draws.
+and the same order of images, the ways of computing that were tried on CPUs
+gave the same run but for roundings, which stay far below ``TOLERANCE``. A run
+of another recipe, or of another seed, goes its own way within a few epochs.
+The check can judge only a run that starts as the other one: ``drawn`` says
+what a seed draws.
 """
 
 import json
@@ -26,7 +27,7 @@ TOLERANCE = {"train_loss": 5e-4, "train_acc": 5e-3, "test_acc": 5e-3}
 
 DRAWN = "drawn.json"  # What the published run's seed drew
 
-# Where a processor rounds otherwise, a weight differs in its last bit. The
+# Where a processor rounds differently, a weight differs in its last bit. The
 # weights of another draw differ by about a tenth.
 SAME_WEIGHT = 1e-6
 
@@ -80,7 +81,7 @@ class Comparison(NamedTuple):
         verdict = (
             "the same run"
             if self.apart is None
-            else f"another run, from epoch {self.apart} on"
+            else f"another run, first seen in epoch {self.apart}"
         )
         return f"{verdict}: largest distances {far}"
 

@@ -6,9 +6,9 @@ Source: the chapter "One run is not a result".
 from typing import NamedTuple
 
 import pandas as pd
-from scipy import stats
 
 from .bands import BAD, last_epoch
+from .verdicts import share_interval
 
 FIGURES = {
     "train_loss": "loss",
@@ -30,9 +30,8 @@ class Place(NamedTuple):
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """The percentiles that ``n`` repeats allow: Clopper and Pearson's."""
-        test = stats.binomtest(self.below, self.n)
-        ends = test.proportion_ci(confidence, method="exact")
-        return 100 * ends.low, 100 * ends.high
+        low, high = share_interval(self.below, self.n, confidence)
+        return 100 * low, 100 * high
 
     def among(self) -> str:
         """Say whether the figure is like the repeats: in their middle 95 %.

@@ -9,7 +9,7 @@ The rows and columns are first weights and orders of the images, or seeds and
 epochs, or runs and test images. Variances come from the mean squares of the
 analysis of variance (Searle, Casella and McCulloch 1992, chapter 4). They
 are unbiased whatever the distribution of the effects, so one that is really
-zero comes out below zero half of the time. Intervals that are said to suppose
+zero comes out below zero about half of the time, or more. Intervals that are said to suppose
 normal effects are too short for effects with a long tail.
 """
 
@@ -91,8 +91,9 @@ def crossed_shares(
 
     The intervals are Chiang's (Technometrics 43, 2001, 356-367): if the
     effects are normal, a mean square is its expectation times chi-squared
-    over its degrees of freedom. So divide by as many ``draws`` of that, and
-    take the quantiles of the shares that follow.
+    over its degrees of freedom. So draw chi-squared over its degrees of
+    freedom, divide each mean square by it, and take the quantiles of the
+    shares that follow.
     """
     seen = mean_squares(table)
     freedom = dict(zip(("rows", "columns", "rest"), seen.freedom))

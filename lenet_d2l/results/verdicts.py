@@ -24,7 +24,8 @@ class Change(NamedTuple):
     95 %, and ``p`` the chance of one so large if there were none.
     ``p_equivalent`` is that of one so small if there were one of ``MARGIN``.
     Where only some runs learn, a mean says little: then ``learn`` counts
-    those that do, after and before, ``p`` is Fisher's for these counts, and
+    those that do, after and before, ``p`` is Fisher's for these counts
+    (which takes all runs for independent), and
     equivalence is not asked.
     """
 
@@ -77,13 +78,15 @@ def change(after: pd.Series, before: pd.Series) -> Change:
     )
 
 
-def share_interval(k: int, n: int) -> tuple[float, float]:
-    """Return the shares that ``k`` of ``n`` runs allow, at 95 %.
+def share_interval(
+    k: int, n: int, confidence: float = 1 - LEVEL
+) -> tuple[float, float]:
+    """Return the shares that ``k`` of ``n`` runs allow.
 
-    It is the interval of Clopper and Pearson.
+    It is the exact interval of Clopper and Pearson.
     """
     test = stats.binomtest(k, n)
-    ends = test.proportion_ci(1 - LEVEL, method="exact")
+    ends = test.proportion_ci(confidence, method="exact")
     return float(ends.low), float(ends.high)
 
 
