@@ -24,9 +24,8 @@ class Change(NamedTuple):
     95 %, and ``p`` the chance of one so large if there were none.
     ``p_equivalent`` is that of one so small if there were one of ``MARGIN``.
     Where only some runs learn, a mean says little: then ``learn`` counts
-    those that do, after and before, ``p`` is Fisher's for these counts
-    (which takes all runs for independent), and
-    equivalence is not asked.
+    those that do, after and before, ``p`` is Fisher's for these counts, which
+    takes all runs for independent, and equivalence is not asked.
     """
 
     mean: float
