@@ -171,6 +171,11 @@ def printed(chapter: str, line: str) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), -1).T
 
 
+# Shares in percent, and their intervals: of the loss, the test accuracy, and
+# its mean over three epochs; of the test accuracy after each ending
+BY_WEIGHTS = printed("07", "first weights {}% [{}%, {}%]")
+BY_ORDER = printed("07", "order {}% [{}%, {}%]")
+BY_ENDING = printed("07", "the ending {}% [{}%, {}%]")
 LEAN = printed("08", "r = {} [{}, {}]; skewness {}, left {}")
 TWIN_LOSSES = printed(
     "08", "in loss, epochs 0 to 9: " + ", ".join(10 * ["{}"])
