@@ -176,6 +176,8 @@ def printed(chapter: str, line: str) -> np.ndarray:
 BY_WEIGHTS = printed("07", "first weights {}% [{}%, {}%]")
 BY_ORDER = printed("07", "order {}% [{}%, {}%]")
 BY_ENDING = printed("07", "the ending {}% [{}%, {}%]")
+IMAGES_SHARE = printed("07", "test images in that variance: {}%")
+TRADED = printed("07", "pullovers and shirts: r = {} [{}, {}]")
 LEAN = printed("08", "r = {} [{}, {}]; skewness {}, left {}")
 TWIN_LOSSES = printed(
     "08", "in loss, epochs 0 to 9: " + ", ".join(10 * ["{}"])
