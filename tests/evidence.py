@@ -32,13 +32,13 @@ MIRRORED = {
     for name in BAD
 }
 SHAPES = "norm", "gumbel_r", "pearson3", "exponnorm", "lognorm", "fisk"
-AIC, RATES = pd.DataFrame(0.0, SHAPES, BAD), pd.Series(0.0, SHAPES)
+AIC, ALARMS = pd.DataFrame(0.0, SHAPES, BAD), pd.Series(0.0, SHAPES)
 for shape in SHAPES:
     for name, values in BADNESS.items():
         fit, ends = fitted(getattr(stats, shape), values), MIRRORED[name]
         score = len(fit.args) - fit.logpdf(values).sum()
         AIC.loc[shape, name] = 2 * score
-        RATES[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
+        ALARMS[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
 
 # Faults: what they change, in standard deviations, and what is seen of it
 BROKEN = all_figures(EVERY_FAULT) * pd.Series(BAD)
@@ -70,10 +70,10 @@ BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")
 SDS = BY_EPOCH.std().unstack(0)
 LOW = BY_EPOCH.test_acc[9] <= post.LOG[-1].test_acc
 FALLS = BY_EPOCH.test_acc[8] - BY_EPOCH.test_acc[9]
-STEADIER = last_epoch(pd.read_csv(STUDIES / "steadier.csv")).groupby(
-    "variant"
-)[["train_loss", "test_acc"]]
-STEADIER = (STEADIER.mean() - last_epoch(EVERY_EPOCH).mean()).T
+ENDS = ["train_loss", "test_acc"]
+STEADIER = last_epoch(pd.read_csv(STUDIES / "steadier.csv"))
+STEADIER = STEADIER.groupby("variant")[ENDS].mean()
+STEADIER -= last_epoch(EVERY_EPOCH)[ENDS].mean()
 SIMPLER = pd.read_csv(STUDIES / "baselines.csv").pivot(
     index=["variant", "seed"], columns="epoch", values="test_acc"
 )

@@ -26,7 +26,14 @@ from lenet_d2l import PaperInput, ScaledTanh, layer_counts, lenet
 from lenet_d2l.__main__ import parser
 from lenet_d2l.paper.lenet5 import BITMAPS, lenet5_1998
 from lenet_d2l.results import post
-from lenet_d2l.results.bands import BAD, GOOD, all_figures, last_epoch
+from lenet_d2l.results.bands import (
+    BAD,
+    GOOD,
+    GUMBEL,
+    TAIL,
+    all_figures,
+    last_epoch,
+)
 from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.results.spread import FIGURES, Place
@@ -99,6 +106,7 @@ def ranged(values: pd.Series) -> tuple[float, float, float]:
 
 
 SEEDS = study("seeds")
+GRID_RUNS = len(import_module("grid").GRID) ** 2
 FIRST_LOSSES = EVERY_EPOCH[EVERY_EPOCH.epoch == 0].train_loss
 SOFTMAX = study("baselines", "softmax regression, lr 0.1").test_acc
 SHORT_STEPS = study("faults", "lr 0.5")
