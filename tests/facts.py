@@ -179,11 +179,14 @@ def printed(chapter: str, line: str) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), -1).T
 
 
-# Shares in percent, and their intervals: of the loss, the test accuracy, and
-# its mean over three epochs; of the test accuracy after each ending
+# Shares in percent, and their intervals: of the loss of epoch 1 and of the
+# last, the test accuracy, and its mean over three epochs; where runs share
+# the whole order, the last 100, 20, 5, 2 and 1 minibatches
 BY_WEIGHTS = printed("07", "first weights {}% [{}%, {}%]")
 BY_ORDER = printed("07", "order {}% [{}%, {}%]")
-BY_ENDING = printed("07", "the ending {}% [{}%, {}%]")
+BY_ENDING = printed("07", "; gone: {}% [{}%, {}%]")
+LONG, _, SHORT, _ = printed("07", "the ending explains {}%")[0]
+MEASURED = import_module("endings").MEASURED
 IMAGES_SHARE = printed("07", "test images in that variance: {}%")
 TRADED = printed("07", "pullovers and shirts: r = {} [{}, {}]")
 LEAN = printed("08", "r = {} [{}, {}]; skewness {}, left {}")

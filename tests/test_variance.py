@@ -11,6 +11,7 @@ from lenet_d2l.results.variance import (
     between_seeds,
     crossed_shares,
     distances,
+    explained_share,
     images_share,
     lasting_share,
     mean_squares,
@@ -88,6 +89,26 @@ def test_intervals_hold_what_is_true_as_often_as_they_say(variances, rng):
     assert (held < n).any()
 
 
+def test_what_runs_share_explains_what_is_gone_among_them(rng):
+    sharing = np.array([[1.0, 5.0], [2.0, 7.0], [3.0, 9.0]])
+    others = rng.normal(0, 3, 50)
+    found = explained_share(sharing, others, rng)
+    # Among those that share one, the variances are 1 and 4
+    assert found.share == pytest.approx(1 - 2.5 / others.var(ddof=1))
+    assert found.low <= found.share <= found.high
+    assert explained_share(9 * sharing, others, rng)[:2] == (0, 0)
+
+
+def test_an_interval_of_what_is_explained_holds_it_as_often_as_it_says(rng):
+    true, held, n = 0.75, 0, 200
+    for _ in range(n):
+        sharing = simulated(rng, (0.05, 0.75, 0.2), (12, 12))
+        share = explained_share(sharing, rng.normal(size=300), rng, 200)
+        held += share.low <= true <= share.high
+    # 95 %, less what few runs and resamples take, and four standard errors
+    assert 0.85 < held / n < 1
+
+
 def test_what_stays_does_not_see_how_the_mean_changes(rng):
     table = simulated(rng, (1, 0, 3), (20, 3))
     moved = table + np.array([0, 10, -5])
@@ -112,6 +133,9 @@ def test_the_seed_decides_the_loss_and_little_of_the_test_accuracy(
         assert found[1:] == pytest.approx(ends, abs=0.03)
 
 
+ONE = np.zeros(2000)  # All images are of one class
+
+
 def answered(rng, sd, runs=40, images=2000):
     """Which run is right about which image, if true accuracies have ``sd``.
 
@@ -127,7 +151,7 @@ def test_the_share_of_the_images_is_the_simulated_one(rng):
         # The mean of p (1 - p) for p between 0.3 and 0.7
         own = (0.25 - 0.4**2 / 12) / 2000
         true = own / (own + sd**2)
-        found = [images_share(answered(rng, sd), rng) for _ in range(30)]
+        found = [images_share(answered(rng, sd), ONE, rng) for _ in range(30)]
         middle = np.median([share.share for share in found])
         assert middle == pytest.approx(true, rel=0.15)
         held = sum(share.low <= true <= share.high for share in found)
@@ -135,25 +159,32 @@ def test_the_share_of_the_images_is_the_simulated_one(rng):
 
 
 def test_equally_good_runs_differ_by_the_choice_of_images_alone(rng):
-    found = images_share(answered(rng, 0), rng)
+    found = images_share(answered(rng, 0), ONE, rng)
     assert found.share > 0.5 and found.high == 1
 
 
 def test_it_is_what_a_bootstrap_of_the_images_finds(rng):
+    """Class by class, where some runs are better at one of two classes."""
+    labels = np.repeat([0, 1], 1000)
     right = answered(rng, 0.02)
+    better = rng.random((40, 1)) < 0.5
+    right |= (labels == better) & (rng.random((40, 2000)) < 0.8)
     accuracy = right.mean(axis=1)
     lead = right - right.mean(axis=0)
-    draws = rng.integers(0, 2000, (2000, 2000))
-    moved = np.array([lead[:, i].mean(axis=1) for i in draws])
+    draws = rng.integers(0, 1000, (2000, 2, 1000))
+    draws += np.array([[0], [1000]])
+    moved = np.array([lead[:, i.ravel()].mean(axis=1) for i in draws])
     # The mean lead is always 0, hence 40 / 39
     own = moved.var(axis=0).mean() * 40 / 39
-    share = images_share(right, rng).share
+    share = images_share(right, labels, rng).share
     assert own / accuracy.var(ddof=1) == pytest.approx(share, rel=0.03)
+    # Without the classes a preference would count as the images'
+    assert images_share(right, ONE, rng).share > 1.05 * share
 
 
 def test_its_interval_is_that_of_the_mean_squares_of_resampled_runs(rng):
     right = answered(rng, 0.02)
-    found = images_share(right, np.random.default_rng(5), 200)
+    found = images_share(right, ONE, np.random.default_rng(5), 200)
     runs = np.random.default_rng(5).integers(0, 40, (200, 40))
     each = [mean_squares(right[i]) for i in [range(40), *runs]]
     share, *drawn = [seen.rest / seen.rows for seen in each]

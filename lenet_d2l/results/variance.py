@@ -124,26 +124,60 @@ def lasting_share(table: ArrayLike) -> Share:
     return Share(*((ratios - 1) / (ratios + k - 1)).clip(min=0).tolist())
 
 
+def explained_share(
+    sharing: ArrayLike,
+    others: ArrayLike,
+    rng: np.random.Generator,
+    resamples: int = 2000,
+) -> Share:
+    """Return the share of the variance that goes where runs share a cause.
+
+    ``sharing``, shape (runs, causes), has a column for each of some causes:
+    the runs that share it. ``others``, shape (n,), are runs that share none.
+    The interval is a bootstrap over runs, causes and others.
+    """
+    table, apart = np.asarray(sharing), np.asarray(others)
+    a, b = table.shape
+
+    def explained(i: ArrayLike, j: ArrayLike, k: ArrayLike) -> float:
+        within = table[np.ix_(i, j)].var(axis=0, ddof=1).mean()
+        return 1 - within / apart[k].var(ddof=1)
+
+    whole = [np.arange(n) for n in (a, b, len(apart))]
+    drawn = [
+        explained(*(rng.choice(part, len(part)) for part in whole))
+        for _ in range(resamples)
+    ]
+    # Of runs drawn with replacement some are alike, which takes a share too
+    low, high = 1 - (1 - np.quantile(drawn, TAILS)) * a / (a - 1)
+    return Share(*np.clip([explained(*whole), low, high], 0, 1).tolist())
+
+
 def images_share(
-    right: ArrayLike, rng: np.random.Generator, resamples: int = 2000
+    right: ArrayLike,
+    labels: ArrayLike,
+    rng: np.random.Generator,
+    resamples: int = 2000,
 ) -> Share:
     """Return the share that the choice of test images has in the variance.
 
     ``right``, shape (runs, images), says which run is right about which
-    image. Two nets that are equally good on all the images in the world are
-    not on these few: each has mistakes of its own. That part of the variance
-    between the runs' accuracies is the rest's, divided by the number of
-    images; without it the runs differ as they would on endlessly many
-    (Jordan 2023). The interval is a bootstrap over the runs, and supposes
-    no distribution.
+    image, and ``labels``, shape (images,), which class an image is of: other
+    images would be drawn class by class. Two nets that are equally good on
+    all the images in the world are not on these few: each has mistakes of
+    its own. That part of the variance between the runs' accuracies is the
+    rest's within the classes, divided by the number of images; without it
+    the runs differ as they would on endlessly many (Jordan 2024). The
+    interval is a bootstrap over the runs.
     """
-    y = np.asarray(right, dtype=float)
+    y, labels = np.array(right, dtype=float), np.asarray(labels)
     runs, images = y.shape
-    accuracy = y.mean(axis=1)
+    accuracy, classes = y.mean(axis=1), np.unique(labels)
+    for label in classes:
+        y[:, labels == label] -= y[:, labels == label].mean(1, keepdims=True)
     # Of the many images the rest's mean square needs only these products, so
     # that a resample takes no time
-    centred = y - accuracy[:, None]
-    products = centred @ centred.T / (images - 1)
+    products = y @ y.T / (images - len(classes))
     draws = rng.integers(0, runs, (resamples, runs))
     indices = np.vstack([np.arange(runs), draws])
     rest = [
