@@ -18,7 +18,7 @@ from lenet_d2l.results.bands import (
     last_epoch,
 )
 from lenet_d2l.results.paired import TOLERANCE, compare
-from lenet_d2l.results.variance import distances, lasting_share
+from lenet_d2l.results.variance import between_seeds, distances, lasting_share
 
 EVERY_EPOCH = pd.read_csv(STUDIES / "seeds.csv")
 EVERY_FAULT = pd.read_csv(STUDIES / "faults.csv")
@@ -95,3 +95,5 @@ LADDER = (
     .groupby("variant")
     .median()
 )
+STRANGERS = between_seeds(EVERY_EPOCH[EVERY_EPOCH.seed < 10]).median()
+LADDER_SHARES = (LADDER / STRANGERS).loc[1e-3:1e-1]
