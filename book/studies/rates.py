@@ -130,7 +130,7 @@ TABLE = (
     Row("trained subsampling", "scaled tanh", {"pool": squashed}, 0.1),
     Row("partial C3", "trained subsampling", {"c3": partial_c3}, 0.1),
     Row("RBF output", "partial C3", {"output": RBF}, 0.01, (0.1, 0.001)),
-    Row("input 32×32", "RBF output", {"padded": False}, 0.01),
+    Row("input 32×32", "RBF output", {"padded": False}, 0.01, (0.001,)),
     Row("paper's init", "input 32×32", {"init": init_lenet5}, 0.01),
     # On to today
     Row("ReLU", "best rate", {"squash": nn.ReLU}, 0.1, (0.9,)),
@@ -140,7 +140,7 @@ TABLE = (
         *("momentum", "PyTorch's init"),
         *({"optimizer": partial(SGD, momentum=0.9)}, 0.01, (0.1,)),
     ),
-    Row("Adam", "momentum", {"optimizer": Adam}, 0.001, (0.01,)),
+    Row("Adam", "momentum", {"optimizer": Adam}, 0.001, (0.01, 0.03)),
     Row("batch 64", "Adam", {"batch_size": 64}, 0.001, (0.01,)),
     Row("falling lr", "batch 64", {"schedule": falling(10)}, 0.001, (0.01,)),
     Row(
