@@ -139,13 +139,13 @@ def explained_share(
     table, apart = np.asarray(sharing), np.asarray(others)
     a, b = table.shape
 
-    def explained(i: ArrayLike, j: ArrayLike, k: ArrayLike) -> float:
+    def explained(i: np.ndarray, j: np.ndarray, k: np.ndarray) -> float:
         within = table[np.ix_(i, j)].var(axis=0, ddof=1).mean()
         return 1 - within / apart[k].var(ddof=1)
 
     whole = [np.arange(n) for n in (a, b, len(apart))]
     drawn = [
-        explained(*(rng.choice(part, len(part)) for part in whole))
+        explained(*(rng.choice(part, part.size) for part in whole))
         for _ in range(resamples)
     ]
     # Of runs drawn with replacement some are alike, which takes a share too
