@@ -31,14 +31,15 @@ CODE = re.compile(r"(?!\{)|\{(?:code|literalinclude|bibliography)")
 PAIRS = """
     above/below, alike/unlike, best/worst, better/no better, better/worse,
     bigger/smaller, dearer/cheaper, earlier/later, effect/no effect,
-    fast/slow, faster/no faster, faster/slower, fastest/slowest,
+    equivalent/undecided, fast/slow, faster/no faster, faster/slower, fastest/slowest,
     gain/no gain, gained/lost, gains/loses, good/bad, grow/shrink,
     grows/shrinks, harder/easier, help/hurt, helps/hurts, high/low,
     higher/lower, highest/lowest, improves/worsens, larger/smaller,
     largest/smallest, like/unlike, longer/shorter, more/no more, more/fewer,
     more/less, most/least, often/rarely, outside/inside, rise/fall,
     rises/falls, rising/falling, rose/fell, sooner/later, steadier/rougher,
-    surer/less sure, wider/narrower, widest/narrowest
+    surer/less sure, the same run/another run, wider/narrower,
+    widest/narrowest
 """
 SIGNS, OPPOSITES = {}, {}
 for pair in PAIRS.split(","):
@@ -47,6 +48,7 @@ for pair in PAIRS.split(","):
     # Of several opposites the last counts
     OPPOSITES |= {first: second, second: first}
 WORDS = "|".join(sorted(SIGNS, key=len, reverse=True)).replace(" ", r"\s+")
+WORD = rf"(?<![\w-])(?P<word>(?i:{WORDS}))(?![\w-])"
 
 # Accounts, words of the table, numbers, and what only looks like numbers:
 # addresses, commands of LaTeX, other words and identifiers, also such as
@@ -57,7 +59,7 @@ TOKEN = re.compile(
       <!-- (?P<account> .*? ) -->
     | \]\([^)]*\) | https?://[^\s)>]+
     | \\[A-Za-z]+
-    | (?<![\w-]) (?P<word> (?i:{WORDS}) ) (?![\w-])
+    | {WORD}
     | (?<!\d) [^\W\d]\w* (?: \.\w+ | -\d{{1,3}}\b(?![.,]\d) )*
     | \d+_[^\W\d]\w*
     | (?P<number>

@@ -33,11 +33,13 @@ MIRRORED = {
 }
 SHAPES = "norm", "gumbel_r", "pearson3", "exponnorm", "lognorm", "fisk"
 AIC, ALARMS = pd.DataFrame(0.0, SHAPES, BAD), pd.Series(0.0, SHAPES)
+BAD_ENDS = AIC.copy()  # The chances to be beyond
 for shape in SHAPES:
     for name, values in BADNESS.items():
         fit, ends = fitted(getattr(stats, shape), values), MIRRORED[name]
         score = len(fit.args) - fit.logpdf(values).sum()
         AIC.loc[shape, name] = 2 * score
+        BAD_ENDS.loc[shape, name] = fit.sf(ends.high)
         ALARMS[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
 
 # Faults: what they change, in standard deviations, and what is seen of it
@@ -70,6 +72,14 @@ BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")
 SDS = BY_EPOCH.std().unstack(0)
 LOW = BY_EPOCH.test_acc[9] <= post.LOG[-1].test_acc
 FALLS = BY_EPOCH.test_acc[8] - BY_EPOCH.test_acc[9]
+DEEP = post.LOG[-2].test_acc - post.LOG[-1].test_acc
+MADE_GOOD = pd.concat(  # Falls as deep: is the next epoch above the last?
+    (after > before)[before - fallen >= DEEP]
+    for before, fallen, after in (
+        [BY_EPOCH.test_acc[epoch + i] for i in (-1, 0, 1)]
+        for epoch in range(5, 9)
+    )
+)
 ENDS = ["train_loss", "test_acc"]
 STEADIER = last_epoch(pd.read_csv(STUDIES / "steadier.csv"))
 STEADIER = STEADIER.groupby("variant")[ENDS].mean()

@@ -179,6 +179,12 @@ def printed(chapter: str, line: str) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), -1).T
 
 
+def other_runs(change: str) -> np.ndarray:
+    """Return how many runs of the ladder's rung are others, and of how many."""
+    line = f"{change}: {{}} in the median, {{}} at most; another run: {{}} of {{}}"
+    return printed("07", line)[2:, 0]
+
+
 # Shares in percent, and their intervals: of the loss of epoch 1 and of the
 # last, the test accuracy, and its mean over three epochs; where runs share
 # the whole order, the last 100, 20, 5, 2 and 1 minibatches
@@ -187,6 +193,8 @@ BY_ORDER = printed("07", "order {}% [{}%, {}%]")
 BY_ENDING = printed("07", "; gone: {}% [{}%, {}%]")
 LONG, _, SHORT, _ = printed("07", "the ending explains {}%")[0]
 MEASURED = import_module("endings").MEASURED
+# The sd of the last jumps: unchanged, falling lr, mean of the weights
+JUMPS = printed("07", "jumps: sd {}, {}% downward")[0]
 IMAGES_SHARE = printed("07", "test images in that variance: {}%")
 TRADED = printed("07", "pullovers and shirts: r = {} [{}, {}]")
 LEAN = printed("08", "r = {} [{}, {}]; skewness {}, left {}")

@@ -1,9 +1,9 @@
 """Change what the book says, one thing at a time; count what is seen.
 
 ``make mutate`` runs this. In memory, a digit of a number is replaced by
-another: in each output of each chapter (printed lines, tables, texts in
-pictures), and in the prose of each page. There a verdict in words, such as
-"more", is replaced by its opposite, too. Then the check of that place looks
+another, and a verdict in words, such as "more" or "helps", by its opposite:
+in each output of each chapter (printed lines, tables, texts in pictures), and
+in the prose of each page. Then the check of that place looks
 at it. Of an output this is nbval's comparison with what is stored, to which
 nbval holds what the cell gives; of the cell that trains, the same comparison
 with the published run; of prose, the account. No cell is run.
@@ -24,7 +24,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
-from accounts import PAGES, check, opposite, paragraphs
+from accounts import PAGES, WORD, check, opposite, paragraphs
 from conftest import BOOK, CHAPTERS
 from nbformat import NotebookNode, v4
 from nbval.plugin import IPyNbCell, coalesce_streams, nocolors
@@ -32,7 +32,7 @@ from nbval.plugin import IPyNbCell, coalesce_streams, nocolors
 from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.training import training_curves
 
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+MARK = re.compile(rf"\d+(?:[.,]\d+)*|{WORD}")  # A number or a word
 # What a reader sees; pandas writes a style first
 VISIBLE = {
     "image/svg+xml": re.compile(r"(?s)(?<=>)[^<>]+(?=</text>|</tspan>)"),
@@ -78,26 +78,29 @@ def published() -> list[NotebookNode]:
     ]
 
 
-def numbers(kind: str, text: str) -> Iterator[re.Match]:
-    """Yield the numbers in ``text``, an output, that a reader sees."""
+def marks(kind: str, text: str) -> Iterator[re.Match]:
+    """Yield numbers and words in ``text``, an output, that a reader sees."""
     for seen in VISIBLE.get(kind, re.compile(r"(?s).+")).finditer(text):
-        yield from NUMBER.finditer(text, *seen.span())
+        yield from MARK.finditer(text, *seen.span())
 
 
-def changed(text: str, number: re.Match, rng: random.Random) -> str:
-    """Return ``text`` with one digit of ``number`` replaced by another."""
-    places = [i for i in range(*number.span()) if text[i].isdigit()]
+def changed(text: str, mark: re.Match, rng: random.Random) -> str:
+    """Return ``text`` with a digit of a number, or a word, replaced."""
+    start, end = mark.span()
+    if mark["word"]:
+        return text[:start] + opposite(mark[0]) + text[end:]
+    places = [i for i in range(start, end) if text[i].isdigit()]
     place = rng.choice(places)
     digit = rng.choice([d for d in "0123456789" if d != text[place]])
     return text[:place] + digit + text[place + 1 :]
 
 
-def what(page: Path, number: re.Match, new: str) -> str:
-    """Describe the change that made ``new`` of the text of ``number``."""
-    start = number.start()
-    end = number.end() + len(new) - len(number.string)
+def what(page: Path, mark: re.Match, new: str) -> str:
+    """Describe the change that made ``new`` of the text of ``mark``."""
+    start = mark.start()
+    end = mark.end() + len(new) - len(mark.string)
     around = " ".join(new[max(0, start - 30) : end + 20].split())
-    old = " ".join(number[0].split())
+    old = " ".join(mark[0].split())
     return f"{page.name}, {old} became {new[start:end]}: {around}"
 
 
@@ -117,12 +120,13 @@ def in_outputs(chapter: Path, rng: random.Random) -> Results:
             data = output.get("data", {"text": output.get("text", "")})
             for kind, text in data.items():
                 where = kind + " of the training" * trains
-                for number in numbers(kind, text):
-                    new = changed(text, number, rng)
+                for mark in marks(kind, text):
+                    new = changed(text, mark, rng)
                     outputs = deepcopy(stored)
                     outputs[i].get("data", outputs[i])[kind] = new
                     seen = not same(outputs, fresh)
-                    yield where, seen, what(chapter, number, new)
+                    by_word = " (a word)" * bool(mark["word"])
+                    yield where + by_word, seen, what(chapter, mark, new)
 
 
 def in_prose(page: Path, rng: random.Random) -> Results:
@@ -133,11 +137,7 @@ def in_prose(page: Path, rng: random.Random) -> Results:
                 typed = TYPED.fullmatch(account)
                 where = "prose, typed" if typed else "prose, computed"
                 where += " (a word)" if token["word"] else ""
-            if token["word"]:
-                start, end = token.span()
-                new = paragraph[:start] + opposite(token[0]) + paragraph[end:]
-            else:
-                new = changed(paragraph, token, rng)
+            new = changed(paragraph, token, rng)
             yield where, bool(check(new)[1]), what(page, token, new)
 
 

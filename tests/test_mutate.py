@@ -11,7 +11,7 @@ import facts
 import pytest
 from accounts import PAGES
 from conftest import BOOK, each_chapter
-from mutate import changed, in_outputs, in_prose, numbers, report, same
+from mutate import changed, in_outputs, in_prose, marks, report, same
 from nbformat import v4, write
 
 HTML = (
@@ -37,7 +37,7 @@ OUTPUTS = [
 
 
 @each_chapter
-def test_every_change_of_a_number_in_outputs_is_seen(chapter):
+def test_every_change_in_outputs_is_seen(chapter):
     results = list(in_outputs(chapter, random.Random(0)))
     assert len(results) > 30
     assert [what for _, seen, what in results if not seen] == []
@@ -51,17 +51,28 @@ def test_every_change_of_what_has_an_account_in_prose_is_seen(page):
 
 def test_what_of_an_output_is_a_number():
     found = [
-        [number[0] for number in numbers(kind, text)]
+        [mark[0] for mark in marks(kind, text)]
         for kind, text in {"text": TEXT, **DATA}.items()
     ]
     assert found == [["9", "0.459", "1,234.5"], ["0.761", "10"], ["2.5", "1"]]
 
 
 def test_a_change_is_of_one_digit():
-    for number in numbers("text", TEXT):
+    for number in marks("text", TEXT):
         new = changed(TEXT, number, random.Random(0))
         (place,) = [i for i, old in enumerate(TEXT) if new[i] != old]
         assert number.start() <= place < number.end()
+
+
+def test_a_verdict_in_an_output_becomes_its_opposite():
+    text = "ReLU: helps; post: like ours; equivalent; the same run"
+    changes = [changed(text, m, random.Random(0)) for m in marks("text", text)]
+    assert changes == [
+        text.replace("helps", "hurts"),
+        text.replace("like", "unlike"),
+        text.replace("equivalent", "undecided"),
+        text.replace("the same run", "another run"),
+    ]
 
 
 def test_a_change_of_a_word_is_to_its_opposite(tmp_path, monkeypatch):

@@ -21,6 +21,8 @@ from lenet_d2l.results.paired import (
     drawn,
 )
 from lenet_d2l.results.runs import PUBLISHED, load_run
+from lenet_d2l.speed.fused import arithmetic
+from lenet_d2l.studies.recipes import Recipe, train_recipe
 
 KEPT = PUBLISHED / DRAWN
 
@@ -62,9 +64,29 @@ def test_draws_are_the_same_but_for_roundings():
     assert not drawn(0).same(drawn(1))
 
 
-def test_the_published_run_started_as_its_seed_draws(published):
+def skip_where_others_are_drawn(published):
     if torch.__version__.split("+")[0] != published.settings["torch"]:
         pytest.skip("another version of torch may draw others")
+
+
+@pytest.mark.slow
+def test_a_training_is_the_published_run(published, fashion_mnist):
+    """By the arithmetic of the commands; chapter 5 trains by another."""
+    skip_where_others_are_drawn(published)
+    computed = arithmetic("cpu").name
+    rows = train_recipe(Recipe(), 0, *fashion_mnist, "cpu", computed)
+    text = check_against_published(rows, 0, "cpu")
+    assert text.startswith("the same run: ")
+
+
+def test_the_published_run_is_the_study_s_of_its_seed(published, read_study):
+    study = read_study("seeds")
+    twin = study[study.seed == published.settings["seed"]]
+    assert compare(table(published), twin).apart is None
+
+
+def test_the_published_run_started_as_its_seed_draws(published):
+    skip_where_others_are_drawn(published)
     text = check_against_published(published.records, 0, "cpu")
     assert text.startswith("the same run: ")
 
