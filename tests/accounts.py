@@ -31,8 +31,8 @@ CODE = re.compile(r"(?!\{)|\{(?:code|literalinclude|bibliography)")
 PAIRS = """
     above/below, alike/unlike, best/worst, better/no better, better/worse,
     bigger/smaller, dearer/cheaper, earlier/later, effect/no effect,
-    equivalent/undecided, fast/slow, faster/no faster, faster/slower, fastest/slowest,
-    gain/no gain, gained/lost, gains/loses, good/bad, grow/shrink,
+    equivalent/undecided, fast/slow, faster/no faster, faster/slower,
+    fastest/slowest, gain/no gain, gained/lost, gains/loses, good/bad, grow/shrink,
     grows/shrinks, harder/easier, help/hurt, helps/hurts, high/low,
     higher/lower, highest/lowest, improves/worsens, larger/smaller,
     largest/smallest, like/unlike, longer/shorter, more/no more, more/fewer,

@@ -179,10 +179,10 @@ def printed(chapter: str, line: str) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), -1).T
 
 
-def other_runs(change: str) -> np.ndarray:
-    """Return how many runs of the ladder's rung are others, and of how many."""
-    line = f"{change}: {{}} in the median, {{}} at most; another run: {{}} of {{}}"
-    return printed("07", line)[2:, 0]
+def other_runs(rung: str) -> np.ndarray:
+    """Return how many runs of a rung of the ladder are others, of how many."""
+    far = "{} in the median, {} at most"
+    return printed("07", f"{rung}: {far}; another run: {{}} of {{}}")[2:, 0]
 
 
 # Shares in percent, and their intervals: of the loss of epoch 1 and of the

@@ -66,7 +66,8 @@ def test_a_change_is_of_one_digit():
 
 def test_a_verdict_in_an_output_becomes_its_opposite():
     text = "ReLU: helps; post: like ours; equivalent; the same run"
-    changes = [changed(text, m, random.Random(0)) for m in marks("text", text)]
+    rng = random.Random(0)
+    changes = [changed(text, mark, rng) for mark in marks("text", text)]
     assert changes == [
         text.replace("helps", "hurts"),
         text.replace("like", "unlike"),
