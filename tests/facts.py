@@ -115,13 +115,20 @@ J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
 BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
 CHANGES = import_module("changes").CHANGES
-RATES = import_module("rates").RATES
+RATES, tried = import_module("rates").RATES, import_module("rates").tried
 TRAINED = all_figures(pd.read_csv(STUDIES / "changes.csv"))
 CHANGED = TRAINED.late_test_acc.groupby("variant").mean()
 GAPS = TRAINED.train_acc - TRAINED.test_acc  # By row and seed
 TRIALS = pd.read_csv(STUDIES / "rates.csv")
 # By row with rate, and seed: late accuracy, and epochs with next to none
 HELD_BACK = import_module("rates").late_means(TRIALS)
+TOO_LONG = pd.Series(  # By row: does a run fail at the next longer rate?
+    {
+        row.name: HELD_BACK[tried(row.name, longer)].min() < LEARNT
+        for row in import_module("rates").TABLE
+        for longer in [min(r for r in row.rates if r > CHANGES[row.name].lr)]
+    }
+)
 ON_PLATEAU = (
     TRIALS.held_back_acc.lt(LEARNT)
     .groupby([TRIALS.variant, TRIALS.seed])
@@ -180,7 +187,7 @@ def printed(chapter: str, line: str) -> np.ndarray:
 
 
 def other_runs(rung: str) -> np.ndarray:
-    """Return how many runs of a rung of the ladder are others, of how many."""
+    """Return how many runs of a rung of the ladder are others, and of all."""
     far = "{} in the median, {} at most"
     return printed("07", f"{rung}: {far}; another run: {{}} of {{}}")[2:, 0]
 
