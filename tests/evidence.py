@@ -61,6 +61,10 @@ PARTED = pd.Series(  # The first epoch in which a fault's run is another one
         if fault != "none"
     }
 )
+ROUNDED = pd.DataFrame(  # Of a seed, rounded as by TF32: in tolerances
+    compare(run, PAIRS["none", seed]).largest
+    for seed, run in pd.read_csv(STUDIES / "tf32.csv").groupby("seed")
+) / pd.Series(TOLERANCE)
 PLAIN_RUNS = pd.read_csv(STUDIES / "plain.csv")
 TWINS = pd.DataFrame(  # Of a seed, computed in two ways: in tolerances
     compare(run, EVERY_EPOCH[EVERY_EPOCH.seed == seed]).largest
