@@ -1,4 +1,4 @@
-"""Draw the picture of the README and of the book's first page.
+"""Draw the picture of the README.
 
 ``python book/picture.py`` writes ``book/_static/picture.svg``. On the left,
 the first test image of each class with the answer of the run that the book

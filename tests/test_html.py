@@ -245,6 +245,15 @@ def test_the_book_can_be_searched(site, pages):
 # What axe finds in a page, and the browser's console
 
 
+def test_each_menu_has_one_button(pages):
+    """A script takes the first that it finds, shown or not."""
+    for address, page in pages.items():
+        for which in ("primary", "secondary"):
+            buttons = page.select(f"button.{which}-toggle")
+            assert len(buttons) <= 1, (address, which)
+        assert page.select("button.primary-toggle"), address
+
+
 def test_each_heading_of_a_table_has_text(pages):
     headings = [th for page in pages.values() for th in page.select("th")]
     assert headings

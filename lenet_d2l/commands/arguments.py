@@ -162,7 +162,8 @@ def add_plain(parser: Parser) -> None:
         "--plain",
         action="store_true",
         help="compute the convolutions by PyTorch alone, not by this "
-        "package's C, which is faster on a CPU and gives the same digits",
+        "package's C, which is faster on a CPU and gives the same run but "
+        "for its last digits",
     )
 
 
