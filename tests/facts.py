@@ -118,6 +118,12 @@ CHANGES = import_module("changes").CHANGES
 RATES, tried = import_module("rates").RATES, import_module("rates").tried
 TRAINED = all_figures(pd.read_csv(STUDIES / "changes.csv"))
 CHANGED = TRAINED.late_test_acc.groupby("variant").mean()
+STEPS = pd.Series(  # What each row gains over the one before it
+    {
+        row.name: CHANGED[row.name] - CHANGED[row.before]
+        for row in import_module("rates").TABLE
+    }
+)
 GAPS = TRAINED.train_acc - TRAINED.test_acc  # By row and seed
 TRIALS = pd.read_csv(STUDIES / "rates.csv")
 # By row with rate, and seed: late accuracy, and epochs with next to none
