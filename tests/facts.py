@@ -118,7 +118,7 @@ CHANGES = import_module("changes").CHANGES
 RATES, tried = import_module("rates").RATES, import_module("rates").tried
 TRAINED = all_figures(pd.read_csv(STUDIES / "changes.csv"))
 CHANGED = TRAINED.late_test_acc.groupby("variant").mean()
-STEPS = pd.Series(  # What each row gains over the one before it
+GAINED = pd.Series(  # What each row gains over the one before it
     {
         row.name: CHANGED[row.name] - CHANGED[row.before]
         for row in import_module("rates").TABLE
