@@ -61,15 +61,21 @@ PARTED = pd.Series(  # The first epoch in which a fault's run is another one
         if fault != "none"
     }
 )
-ROUNDED = pd.DataFrame(  # Of a seed, rounded as by TF32: in tolerances
-    compare(run, PAIRS["none", seed]).largest
-    for seed, run in pd.read_csv(STUDIES / "tf32.csv").groupby("seed")
-) / pd.Series(TOLERANCE)
-PLAIN_RUNS = pd.read_csv(STUDIES / "plain.csv")
-TWINS = pd.DataFrame(  # Of a seed, computed in two ways: in tolerances
-    compare(run, EVERY_EPOCH[EVERY_EPOCH.seed == seed]).largest
-    for seed, run in PLAIN_RUNS.groupby("seed")
-) / pd.Series(TOLERANCE)
+
+
+def in_tolerances(name: str, honest: pd.DataFrame) -> pd.DataFrame:
+    """Return how far runs are, at most, from the honest ones of their seeds.
+
+    A column per metric, a row per seed.
+    """
+    twins = dict(iter(honest.groupby("seed")))
+    runs = pd.read_csv(STUDIES / f"{name}.csv").groupby("seed")
+    largest = [compare(run, twins[seed]).largest for seed, run in runs]
+    return pd.DataFrame(largest) / pd.Series(TOLERANCE)
+
+
+ROUNDED = in_tolerances("tf32", EVERY_FAULT[EVERY_FAULT.variant == "none"])
+TWINS = in_tolerances("plain", EVERY_EPOCH)  # Computed in two ways
 
 # The spread: by epoch, of steadier runs, of simpler classifiers
 BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")

@@ -115,23 +115,21 @@ J, PLAIN_SGD = import_module("lenet5").J, import_module("lenet5").PLAIN_SGD
 BASELINES = import_module("baselines").BASELINES
 FAULTS = import_module("faults").FAULTS
 CHANGES = import_module("changes").CHANGES
-RATES, tried = import_module("rates").RATES, import_module("rates").tried
+rates = import_module("rates")
+RATES = rates.RATES
 TRAINED = all_figures(pd.read_csv(STUDIES / "changes.csv"))
 CHANGED = TRAINED.late_test_acc.groupby("variant").mean()
 GAINED = pd.Series(  # What each row gains over the one before it
-    {
-        row.name: CHANGED[row.name] - CHANGED[row.before]
-        for row in import_module("rates").TABLE
-    }
+    {row.name: CHANGED[row.name] - CHANGED[row.before] for row in rates.TABLE}
 )
 GAPS = TRAINED.train_acc - TRAINED.test_acc  # By row and seed
 TRIALS = pd.read_csv(STUDIES / "rates.csv")
 # By row with rate, and seed: late accuracy, and epochs with next to none
-HELD_BACK = import_module("rates").late_means(TRIALS)
+HELD_BACK = rates.late_means(TRIALS)
 TOO_LONG = pd.Series(  # By row: does a run fail at the next longer rate?
     {
-        row.name: HELD_BACK[tried(row.name, longer)].min() < LEARNT
-        for row in import_module("rates").TABLE
+        row.name: HELD_BACK[rates.tried(row.name, longer)].min() < LEARNT
+        for row in rates.TABLE
         for longer in [min(r for r in row.rates if r > CHANGES[row.name].lr)]
     }
 )

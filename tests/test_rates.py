@@ -105,7 +105,10 @@ def test_every_recipe_of_the_study_holds_back(small_files, monkeypatch):
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_row_is_tried_at_three_rates_or_more_around_its_guess(row):
     assert row.guess in row.rates[1:-1] and len(row.rates) >= 3
-    assert max(b / a for a, b in pairwise(row.rates)) < 4
+    around = sorted({*row.rates} - {*row.also})
+    assert all(2.5 < b / a < 4 for a, b in pairwise(around))
+    assert len(around) == 3
+    assert all(b / a < 4 for a, b in pairwise(row.rates))
     for rate in row.rates:
         assert RATES[tried(row.name, rate)].lr == rate
 

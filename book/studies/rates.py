@@ -121,15 +121,13 @@ class Row(NamedTuple):
 
 # Sigmoids, and tanh or ReLU, are also tried at each other's rate, and the RBF
 # output at that of the row before: to show why each row needs its own. Other
-# rates were added where the best of three was the lowest or the highest
+# rates were added where the best of three was the lowest or the highest, and
+# two for the scaled tanh, between its best and the best of tanh
 TABLE = (
     Row("best rate", "post", {}, 0.9, (0.1, 9.0)),
     # Back to 1998
     Row("tanh", "best rate", {"squash": nn.Tanh}, 0.1, (0.9,)),
-    Row(
-        *("scaled tanh", "tanh", {"squash": ScaledTanh}),
-        *(0.1, (0.15, 0.2)),
-    ),
+    Row("scaled tanh", "tanh", {"squash": ScaledTanh}, 0.1, (0.15, 0.2)),
     Row("trained subsampling", "scaled tanh", {"pool": squashed}, 0.1),
     Row("partial C3", "trained subsampling", {"c3": partial_c3}, 0.1),
     Row("RBF output", "partial C3", {"output": RBF}, 0.01, (0.1, 0.001)),
