@@ -17,10 +17,10 @@ from pathlib import Path
 import facts
 import nbformat
 import numpy as np
-from conftest import BOOK, CHAPTERS
+from conftest import BOOK, NOTEBOOKS
 
 ROOT = BOOK.parent
-FILES = ROOT / "README.md", *sorted(BOOK.glob("*.md")), *CHAPTERS
+FILES = ROOT / "README.md", *sorted(BOOK.glob("*.md")), *NOTEBOOKS
 PAGES = {file.relative_to(ROOT).as_posix(): file for file in FILES}
 
 FENCE = re.compile(r"^ *(`{3,})([^\n`]*)\n(.*?)^ *\1`* *$", re.M | re.S)

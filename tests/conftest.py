@@ -22,6 +22,8 @@ from lenet_d2l.studies.study import Study
 
 BOOK = Path(__file__).parents[1] / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
+SOLUTIONS = sorted(BOOK.glob("solutions/*.ipynb"))
+NOTEBOOKS = CHAPTERS + SOLUTIONS
 STUDIES = BOOK / "studies"
 sys.path.append(str(STUDIES))  # Where the book's studies are defined
 
