@@ -9,7 +9,7 @@ BUILT := $(SITE)/searchindex.js
 SOURCES := $(shell find book -type f -not -path 'book/_build/*' -not -path \
 	'book/runs/*' -not -path '*/.*' -not -path '*/__pycache__/*')
 CHAPTERS := $(sort $(wildcard book/*.ipynb))
-TRAINING := book/05_training.ipynb
+TRAINING := book/07_training.ipynb
 
 .DEFAULT_GOAL := help
 .PHONY: help book install check test mutate mutants execute serve clean

@@ -1,6 +1,6 @@
 """Accuracy on whatever device the net is on.
 
-Source: chapter 4 of the book; the post's section 2; d2l, section 6.6.
+Source: chapter 5 of the book; the post's section 2; d2l, section 6.6.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Curves that grow while the net trains, on any kind of screen.
 
-Source: chapter 5 of the book; the post's sections 2 and 3; d2l, section 3.6.
+Source: chapter 7 of the book; the post's sections 2 and 3; d2l, section 3.6.
 """
 
 import os

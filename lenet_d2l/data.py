@@ -1,6 +1,6 @@
 """Fashion-MNIST, or MNIST, as minibatches from tensors held in memory.
 
-Source: chapter 3 of the book; the post's section 2; d2l, section 3.5.
+Source: chapter 4 of the book; the post's section 2; d2l, section 3.5.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The network: thirteen steps from an image to ten logits.
 
-Source: chapter 2 of the book; the post's section 2; d2l, section 6.6.
+Source: chapter 3 of the book; the post's section 2; d2l, section 6.6.
 """
 
 from typing import NamedTuple

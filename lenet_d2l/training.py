@@ -1,6 +1,6 @@
 """Training: the post's ``train_ch6``, with records and an honest clock.
 
-Source: chapter 5 of the book; the post's section 2; d2l, section 6.6.
+Source: chapter 7 of the book; the post's section 2; d2l, section 6.6.
 """
 
 import math

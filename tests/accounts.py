@@ -52,7 +52,7 @@ WORD = rf"(?<![\w-])(?P<word>(?i:{WORDS}))(?![\w-])"
 
 # Accounts, words of the table, numbers, and what only looks like numbers:
 # addresses, commands of LaTeX, other words and identifiers, also such as
-# LeNet-5, python3.12, 05_training. Behind a digit no word begins: 5x5 is two
+# LeNet-5, python3.12, 07_training. Behind a digit no word begins: 5x5 is two
 # numbers, 3N is one
 TOKEN = re.compile(
     rf"""

@@ -170,8 +170,9 @@ TO_SAY_UNLIKE = next(
 
 @cache
 def outputs(chapter: str) -> str:
-    (file,) = BOOK.glob(f"{chapter}_*.ipynb")
-    cells = nbformat.read(file, as_version=4).cells
+    places = BOOK, BOOK / "solutions"
+    files = [f for place in places for f in place.glob(f"{chapter}_*.ipynb")]
+    cells = [c for f in files for c in nbformat.read(f, as_version=4).cells]
     found = [o for cell in cells for o in cell.get("outputs", [])]
     text = [o.get("text") or o.data.get("text/plain", "") for o in found]
     # 1,000 without its comma
@@ -193,28 +194,28 @@ def printed(chapter: str, line: str) -> np.ndarray:
 def other_runs(rung: str) -> np.ndarray:
     """Return how many runs of a rung of the ladder are others, and of all."""
     far = "{} in the median, {} at most"
-    return printed("07", f"{rung}: {far}; another run: {{}} of {{}}")[2:, 0]
+    return printed("10", f"{rung}: {far}; another run: {{}} of {{}}")[2:, 0]
 
 
 # Shares in percent, and their intervals: of the loss of epoch 1 and of the
 # last, the test accuracy, and its mean over three epochs; where runs share
 # the whole order, the last 100, 20, 5, 2 and 1 minibatches
-BY_WEIGHTS = printed("07", "first weights {}% [{}%, {}%]")
-BY_ORDER = printed("07", "order {}% [{}%, {}%]")
-BY_ENDING = printed("07", "; gone: {}% [{}%, {}%]")
-LONG, _, SHORT, _ = printed("07", "the ending explains {}%")[0]
+BY_WEIGHTS = printed("10", "first weights {}% [{}%, {}%]")
+BY_ORDER = printed("10", "order {}% [{}%, {}%]")
+BY_ENDING = printed("10", "; gone: {}% [{}%, {}%]")
+LONG, _, SHORT, _ = printed("10", "the ending explains {}%")[0]
 MEASURED = import_module("endings").MEASURED
 # The sd of the last jumps: unchanged, falling lr, mean of the weights
-JUMPS = printed("07", "jumps: sd {}, {}% downward")[0]
-IMAGES_SHARE = printed("07", "test images in that variance: {}%")
-TRADED = printed("07", "pullovers and shirts: r = {} [{}, {}]")
-LEAN = printed("08", "r = {} [{}, {}]; skewness {}, left {}")
+JUMPS = printed("10", "jumps: sd {}, {}% downward")[0]
+IMAGES_SHARE = printed("10", "test images in that variance: {}%")
+TRADED = printed("10", "pullovers and shirts: r = {} [{}, {}]")
+LEAN = printed("a", "r = {} [{}, {}]; skewness {}, left {}")
 TWIN_LOSSES = printed(
-    "08", "in loss, epochs 0 to 9: " + ", ".join(10 * ["{}"])
+    "a", "in loss, epochs 0 to 9: " + ", ".join(10 * ["{}"])
 )
-BINS = printed("11", "{} 0.{} 0.{}")  # Answers, and in thousandths:
+BINS = printed("09", "{} 0.{} 0.{}")  # Answers, and in thousandths:
 TOO_SURE = BINS[1] - BINS[2]  # Confidence over accuracy
-WITHOUT = printed("11", "without map {}: accuracy {}, its largest weight {}")
+WITHOUT = printed("09", "without map {}: accuracy {}, its largest weight {}")
 
 
 # What is cited or was measured

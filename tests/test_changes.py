@@ -96,7 +96,7 @@ def seeds(name):
 
 @pytest.mark.parametrize("name", ["rates", "changes", "seconds"])
 def test_the_chapter_names_the_seeds_of_each_study(name):
-    text = (BOOK / "10_departures.ipynb").read_text("utf-8")
+    text = (BOOK / "12_departures.ipynb").read_text("utf-8")
     command = rf"studies/{name}\.py [\w -]*--seeds (\d+):(\d+)"
     ((first, end),) = re.findall(command, text)
     assert seeds(name) == {*range(int(first), int(end))}

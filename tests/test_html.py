@@ -228,7 +228,7 @@ def test_chapters_have_their_titles(chapters):
 
 
 def test_mathematics_is_mathml(pages):
-    assert pages["02_shapes.html"].find("math")
+    assert pages["03_shapes.html"].find("math")
     for address, page in pages.items():
         visible = BeautifulSoup(str(page), "html.parser")
         for tag in visible(["script", "style", "pre", "code"]):

@@ -171,7 +171,7 @@ def log():
     """The lines of the training log that the book shows."""
     return [
         line
-        for cell in cells(BOOK / "05_training.ipynb")
+        for cell in cells(BOOK / "07_training.ipynb")
         for line in stdout(cell).splitlines()
         if line.startswith("epoch ")
     ]
@@ -196,7 +196,7 @@ def test_the_training_log_lies_in_the_bands(log, read_study):
 def test_the_page_says_that_it_is_the_published_run():
     (said,) = [
         stdout(cell)
-        for cell in cells(BOOK / "05_training.ipynb")
+        for cell in cells(BOOK / "07_training.ipynb")
         if "check_against_published(records" in cell.source
     ]
     run = pd.DataFrame(load_run(PUBLISHED).records)

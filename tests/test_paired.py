@@ -71,7 +71,7 @@ def skip_where_others_are_drawn(published):
 
 @pytest.mark.slow
 def test_a_training_is_the_published_run(published, fashion_mnist):
-    """By the arithmetic of the commands; chapter 5 trains by another."""
+    """By the arithmetic of the commands; chapter 7 trains by another."""
     skip_where_others_are_drawn(published)
     computed = arithmetic("cpu").name
     rows = train_recipe(Recipe(), 0, *fashion_mnist, "cpu", computed)

@@ -97,7 +97,7 @@ def test_what_needs_no_account(text, rule):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("conv2d, train_ch6, C1, LeNet-5, F6, 05_training, utf-8", []),
+        ("conv2d, train_ch6, C1, LeNet-5, F6, 07_training, utf-8", []),
         ("SHA-256, d2l.bands, python3.12, `cuda:1`", ["1"]),
         ("[chapter\n13](14.ipynb), https://15.org/16", ["13"]),
         (r"\frac{60\,000 \cdot 10}{n_2}", [r"60\,000", "10"]),

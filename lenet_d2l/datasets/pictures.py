@@ -1,6 +1,6 @@
 """Any picture, prepared as the images of Fashion-MNIST were.
 
-Source: chapter 11 of the book; Xiao and others 2017, section 2, which
+Source: chapter 9 of the book; Xiao and others 2017, section 2, which
 describes how product photographs became the images of the data.
 """
 
