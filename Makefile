@@ -8,7 +8,8 @@ SITE := book/_build/html
 BUILT := $(SITE)/searchindex.js
 SOURCES := $(shell find book -type f -not -path 'book/_build/*' -not -path \
 	'book/runs/*' -not -path '*/.*' -not -path '*/__pycache__/*')
-CHAPTERS := $(sort $(wildcard book/*.ipynb))
+NOTEBOOKS := $(sort $(wildcard book/*.ipynb)) \
+	$(wildcard book/solutions/*.ipynb)
 TRAINING := book/07_training.ipynb
 
 .DEFAULT_GOAL := help
@@ -82,11 +83,11 @@ mutants: $(READY) ## Change the package's code; say which changes no test sees
 # No date in the figures' SVG
 execute: export SOURCE_DATE_EPOCH := 0
 execute: $(READY) ## Run the notebooks and store their outputs and the run
-	for chapter in $(CHAPTERS); do \
+	for notebook in $(NOTEBOOKS); do \
 		$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 			--ExecutePreprocessor.record_timing=False --coalesce-streams \
-			$$chapter || exit 1; \
-		if [ $$chapter = $(TRAINING) ]; then \
+			$$notebook || exit 1; \
+		if [ $$notebook = $(TRAINING) ]; then \
 			cp -r book/runs/latest/. lenet_d2l/results/published/ || exit 1; fi; \
 	done
 

@@ -40,6 +40,11 @@ settings.load_profile("same")
 each_chapter = pytest.mark.parametrize(
     "chapter", CHAPTERS, ids=lambda path: path.name
 )
+each_notebook = pytest.mark.parametrize(
+    "notebook",
+    NOTEBOOKS,
+    ids=lambda path: path.relative_to(BOOK).as_posix(),
+)
 
 
 @pytest.fixture(scope="session")

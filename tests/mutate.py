@@ -25,7 +25,7 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import nbformat
 from accounts import PAGES, WORD, check, opposite, paragraphs
-from conftest import BOOK, CHAPTERS
+from conftest import BOOK, NOTEBOOKS
 from nbformat import NotebookNode, v4
 from nbval.plugin import IPyNbCell, coalesce_streams, nocolors
 
@@ -158,7 +158,7 @@ def report(results: Results) -> tuple[str, int]:
 
 if __name__ == "__main__":
     rng = random.Random(0)
-    results = [r for path in CHAPTERS for r in in_outputs(path, rng)]
+    results = [r for path in NOTEBOOKS for r in in_outputs(path, rng)]
     results += [r for path in PAGES.values() for r in in_prose(path, rng)]
     if "--words" in sys.argv:
         word = f"prose, {EXEMPT} (a word)"

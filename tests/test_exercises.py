@@ -1,59 +1,69 @@
-"""Each chapter ends in exercises, and each exercise has a folded solution."""
+"""Each chapter ends in exercises, solved in a notebook of their own."""
 
 import re
 
 import nbformat
-from conftest import CHAPTERS, each_chapter
+import pytest
+from conftest import CHAPTERS, SOLUTIONS, each_notebook
 
 # How an exercise's title begins, from a minute's thought to an afternoon's
 TIMES = "A minute|Ten minutes|Half an hour|An hour|An afternoon"
-DIRECTIVE = re.compile(
-    r"^:::\{(exercise|solution(?:-start|-end)?)\}(.*)\n((?::[\w-]+:.*\n)*)",
-    re.M,
-)
+WITH_EXERCISES = [path for path in CHAPTERS if "00_" not in path.name]
 
 
-def directives(text):
-    """The name, argument and options of each directive, in their order."""
-    return [
-        (name, argument.strip(), dict(re.findall(r":([\w-]+): *(.*)", given)))
-        for name, argument, given in DIRECTIVE.findall(text + "\n")
-    ]
+def markdown(notebook):
+    """The text of a notebook, without its code."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
 
 
-def markdown(chapter):
-    """The text of a chapter, without its code."""
-    cells = nbformat.read(chapter, as_version=4).cells
-    return "\n".join(c.source for c in cells if c.cell_type == "markdown")
+def fragment(title):
+    """What a heading is called in the address of its page."""
+    return re.sub(r"[^\w-]", "", title.lower().replace(" ", "-"))
 
 
-@each_chapter
-def test_chapter_has_three_to_five_exercises_each_solved_and_folded(chapter):
-    found = directives(markdown(chapter))
-    exercises = [d for d in found if d[0] == "exercise"]
-    solutions = [d for d in found if d[0] in ("solution", "solution-start")]
-    assert 3 <= len(exercises) <= 5
-    assert all(re.match(rf"(?:{TIMES}): \S", d[1]) for d in exercises)
-    labels = [options["label"] for _, _, options in exercises]
-    assert [label for _, label, _ in solutions] == labels
-    assert all(given.get("class") == "dropdown" for *_, given in solutions)
-    gates = [name for name, _, _ in found if name.startswith("solution-")]
-    assert gates == ["solution-start", "solution-end"] * (len(gates) // 2)
+def test_each_chapter_has_a_notebook_of_solutions():
+    names = [path.name for path in WITH_EXERCISES]
+    assert [path.name for path in SOLUTIONS] == names
 
 
-@each_chapter
-def test_exercises_are_the_end_of_a_chapter(chapter):
-    headings = re.findall(r"^##? .*$", markdown(chapter), re.M)
+@pytest.mark.parametrize("chapter", WITH_EXERCISES, ids=lambda p: p.name)
+def test_chapter_ends_in_exercises_and_each_leads_to_its_solution(chapter):
+    text = markdown(chapter)
+    headings = re.findall(r"^## .*$", text, re.M)
     assert headings[-2:] == ["## Summary", "## Exercises"]
-    before, _ = markdown(chapter).split("\n## Exercises\n")
-    assert directives(before) == []
+    _, *exercises = re.split(
+        r"^### ", text.split("\n## Exercises\n")[1], flags=re.M
+    )
+    assert 3 <= len(exercises) <= 5
+    titles = [exercise.partition("\n")[0] for exercise in exercises]
+    assert all(re.match(rf"(?:{TIMES}): \S", title) for title in titles)
+    for title, exercise in zip(titles, exercises):
+        to = f"solutions/{chapter.name}#{fragment(title)}"
+        assert exercise.rstrip().endswith(f"[Solution]({to})"), title
+
+    solutions = markdown(chapter.parent / "solutions" / chapter.name)
+    assert f"](../{chapter.name})" in solutions
+    assert re.findall(r"^## (.*)$", solutions, re.M) == titles
+    for title in titles:
+        back = f"[The exercise](../{chapter.name}#{fragment(title)})"
+        assert f"## {title}\n\n{back}" in solutions
 
 
-def test_labels_of_exercises_are_unique_in_the_book():
-    labels = [
-        options["label"]
-        for chapter in CHAPTERS
-        for name, _, options in directives(markdown(chapter))
-        if name == "exercise"
-    ]
-    assert len(set(labels)) == len(labels)
+@each_notebook
+def test_notebook_reads_well_outside_the_book(notebook):
+    """Jupyter and Colab show a directive of MyST as it is written."""
+    text = markdown(notebook)
+    assert not re.findall(r"^ *(?::{3,}|`{3,}\{)|\{\w+\}`", text, re.M)
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        folded = "hide-input" in cell.metadata.get("tags", [])
+        # For HTML, JupyterLab and Colab
+        assert cell.metadata.get("cellView", "") == "form" * folded
+        hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert hidden == folded
+
+
+def test_titles_of_exercises_are_unique_in_their_chapter():
+    for chapter in WITH_EXERCISES:
+        titles = re.findall(r"^### (.*)$", markdown(chapter), re.M)
+        assert len({fragment(title) for title in titles}) == len(titles)

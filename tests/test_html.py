@@ -71,8 +71,9 @@ def pages(site):
 def chapters(pages):
     """The pages of the table of contents."""
     toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
-    files = [row["file"] for part in toc["parts"] for row in part["chapters"]]
-    return {f"{file}.html": pages[f"{file}.html"] for file in files}
+    rows = [row for part in toc["parts"] for row in part["chapters"]]
+    rows += [page for row in rows for page in row.get("sections", [])]
+    return {f"{r['file']}.html": pages[f"{r['file']}.html"] for r in rows}
 
 
 def attributes(page):

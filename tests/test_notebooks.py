@@ -11,7 +11,7 @@ import nbformat
 import pandas as pd
 import pytest
 import yaml
-from conftest import BOOK, CHAPTERS, each_chapter
+from conftest import BOOK, CHAPTERS, NOTEBOOKS, each_notebook
 
 import lenet_d2l
 from lenet_d2l import evaluate_accuracy_gpu, lenet
@@ -58,17 +58,17 @@ def texts(cell):
                 yield str(data)
 
 
-def test_chapters_are_those_of_the_table_of_contents():
+def test_notebooks_are_those_of_the_table_of_contents():
     toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
-    files = [row["file"] for part in toc["parts"] for row in part["chapters"]]
-    pages = [file for file in files if (BOOK / f"{file}.md").exists()]
-    notebooks = [file for file in files if file not in pages]
-    assert [path.stem for path in CHAPTERS] == notebooks
+    rows = [row for part in toc["parts"] for row in part["chapters"]]
+    rows += [page for row in rows for page in row.get("sections", [])]
+    files = [BOOK / f"{row['file']}.ipynb" for row in rows]
+    assert [file for file in files if file.exists()] == NOTEBOOKS
 
 
-@each_chapter
-def test_chapter_was_run_from_its_first_cell_to_its_last(chapter):
-    code = cells(chapter)
+@each_notebook
+def test_notebook_was_run_from_its_first_cell_to_its_last(notebook):
+    code = cells(notebook)
     counts = [cell.execution_count for cell in code]
     assert counts == list(range(1, len(code) + 1))
     outputs = [output for cell in code for output in cell.outputs]
@@ -77,45 +77,45 @@ def test_chapter_was_run_from_its_first_cell_to_its_last(chapter):
     assert not [o.text for o in outputs if o.get("name") == "stderr"]
 
 
-@each_chapter
-def test_chapter_has_no_path_of_the_machine_it_was_run_on(chapter):
+@each_notebook
+def test_notebook_has_no_path_of_the_machine_it_was_run_on(notebook):
     found = [
         match.group()
-        for cell in cells(chapter, "all")
+        for cell in cells(notebook, "all")
         for text in texts(cell)
         for match in MACHINE_PATH.finditer(text)
     ]
     assert not found
 
 
-@each_chapter
-def test_code_is_introduced_by_prose(chapter):
-    kinds = [cell.cell_type for cell in cells(chapter, "all")]
+@each_notebook
+def test_code_is_introduced_by_prose(notebook):
+    kinds = [cell.cell_type for cell in cells(notebook, "all")]
     assert kinds[0] == "markdown"
     rows = [len(list(run)) for kind, run in groupby(kinds) if kind == "code"]
     assert max(rows) <= 2
 
 
-@each_chapter
-def test_figures_are_described(chapter):
-    for cell in cells(chapter):
+@each_notebook
+def test_figures_are_described(notebook):
+    for cell in cells(notebook):
         mimes = {mime for o in cell.outputs for mime in o.get("data", {})}
         if mimes & {"image/svg+xml", "image/png"}:
             image = cell.metadata.get("mystnb", {}).get("image", {})
             assert len(image.get("alt", "")) >= 30, cell.source
 
 
-@each_chapter
-def test_code_is_formatted(chapter, tmp_path):
-    notebook = nbformat.read(chapter, as_version=4)
+@each_notebook
+def test_code_is_formatted(notebook, tmp_path):
+    notebook = nbformat.read(notebook, as_version=4)
     for cell in notebook.cells:
         # d2l's mark has no space, on which ruff would insist
         cell.source = cell.source.replace("#@save", "# @save")
-    nbformat.write(notebook, tmp_path / chapter.name)
+    nbformat.write(notebook, tmp_path / notebook.name)
     settings = ("--isolated", "--config", "line-length=78")
     command = [sys.executable, "-m", "ruff", "format", "--diff", *settings]
     ruff = subprocess.run(
-        [*command, str(tmp_path / chapter.name)],
+        [*command, str(tmp_path / notebook.name)],
         capture_output=True,
         text=True,
     )
