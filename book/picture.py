@@ -1,26 +1,28 @@
-"""Draw the picture of the README.
+"""Draw the pictures of the README and of the book's first page.
 
-``python book/picture.py`` writes ``book/_static/picture.svg``. On the left,
-the first test image of each class with the answer of the run that the book
-shows. On the right, the test accuracy of the study's seeds by epoch: all of
-them, the middle 90 %, the middle half and the median, and the post's one run.
+``python book/picture.py`` writes them into ``book/_static``: the first test
+image of each class with the answer of the run that the book shows; the test
+accuracy of the study's seeds by epoch, which is all of them, the middle 90 %,
+the middle half and the median, and the post's one run; and a small film, an
+SVG in which the curves of the run grow.
 """
 
+from io import StringIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
 
 from lenet_d2l import lenet, load_data_fashion_mnist
 from lenet_d2l.datasets.fashion_mnist import CLASSES
 from lenet_d2l.results import post
 from lenet_d2l.results.bands import last_epoch
-from lenet_d2l.results.runs import PUBLISHED, WEIGHTS, load_weights
+from lenet_d2l.results.runs import PUBLISHED, WEIGHTS, load_run, load_weights
 
 BOOK = Path(__file__).parent
-PICTURE = BOOK / "_static" / "picture.svg"
 INK, BLUE, RED = "#333333", "#0072b2", "#c23b00"
 STYLE = {
     "axes.spines.right": False,
@@ -39,7 +41,7 @@ STYLE = {
 }
 
 
-def draw_answers(fig: SubFigure) -> None:
+def draw_answers(fig: Figure | SubFigure) -> None:
     """Draw the first test image of each class, the net's answer below."""
     net = lenet()
     load_weights(net, PUBLISHED / WEIGHTS)
@@ -91,8 +93,34 @@ def draw_seeds(fig: SubFigure) -> None:
     fig.suptitle(f"One recipe, {len(ends)} seeds, {len(ends)} results")
 
 
+def draw_run(fig: Figure) -> None:
+    """Draw the curves of the run that the book shows."""
+    records = load_run(PUBLISHED).records
+    epochs = [r.epoch + 1 for r in records]
+    ax = fig.subplots()
+    for name, what, color, above in (
+        ("train_loss", "train loss", INK, -0.1),
+        ("train_acc", "train accuracy", BLUE, 0.14),
+        ("test_acc", "test accuracy", RED, -0.1),
+    ):
+        values = [getattr(r, name) for r in records]
+        ax.plot(epochs, values, c=color)
+        label = f"{what} {values[-1]:.3f}"
+        x, y = epochs[-1] + 0.25, values[-1] + above
+        ax.text(x, y, label, color=color, va="center")
+    ax.set(xlabel="epoch", xticks=epochs, xlim=(1, 16.5), ylim=(0, 2.5))
+    ax.spines.bottom.set_bounds(1, epochs[-1])
+    fig.suptitle("Ten epochs")
+    # A sheet over the curves, which the film draws away to the right
+    sheet = Rectangle(
+        *((1.02, 0), 26, 2.5), fc="white", ec="none", zorder=9, clip_on=False
+    )
+    sheet.set_gid("sheet")
+    ax.add_patch(sheet)
+
+
 def picture() -> Figure:
-    """Return the picture."""
+    """Return the picture of the README: answers, and the spread of seeds."""
     fig = plt.figure(figsize=(10, 3.7))
     left, right = fig.subfigures(1, 2, wspace=0.04)
     draw_answers(left)
@@ -100,11 +128,53 @@ def picture() -> Figure:
     return fig
 
 
-def write(file: Path) -> None:
-    """Write the picture to ``file``, an SVG."""
+def answers() -> Figure:
+    """Return the answers alone, which a phone can show."""
+    fig = plt.figure(figsize=(5.4, 3.2))
+    draw_answers(fig)
+    return fig
+
+
+def film() -> Figure:
+    """Return the curves of the run, below a sheet."""
+    fig = plt.figure(figsize=(5.4, 3.4))
+    draw_run(fig)
+    return fig
+
+
+# Five seconds, once; whoever wants no motion sees the curves at once
+FILM = """
+ <style>
+  #sheet { opacity: 0 }
+  @media (prefers-reduced-motion: no-preference) {
+   #sheet { animation: away 5s linear }
+  }
+  @keyframes away {
+   from { opacity: 1 }
+   to { opacity: 1; transform: translateX(330px) }
+  }
+ </style>
+"""
+
+
+def write(folder: Path) -> None:
+    """Write the pictures into ``folder``."""
     with plt.rc_context(STYLE, fname=BOOK / "matplotlibrc"):
-        picture().savefig(file, metadata={"Date": None})
+        for draw in (picture, answers, film):
+            svg = StringIO()
+            draw().savefig(svg, format="svg", metadata={"Date": None})
+            text = svg.getvalue()
+            if draw is film:
+                text = text.replace(" <defs>", FILM + " <defs>", 1)
+            file = folder / f"{draw.__name__}.svg"
+            file.write_text(text, encoding="utf-8")
+        # What services show of a page to which somebody links
+        preview = plt.figure(figsize=(10, 5.25))
+        left, right = preview.subfigures(1, 2, wspace=0.04)
+        draw_answers(left)
+        draw_seeds(right)
+        preview.savefig(folder / "preview.png", dpi=120)
 
 
 if __name__ == "__main__":
-    write(PICTURE)
+    write(BOOK / "_static")

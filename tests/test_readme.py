@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from lenet_d2l.__main__ import COMMANDS, parser
 from lenet_d2l.results import post
 
 ROOT = Path(__file__).parents[1]
+STATIC = ROOT / "book" / "_static"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -66,25 +68,39 @@ def test_its_code_has_ten_lines_and_runs_to_the_training(fashion_mnist):
 
 @pytest.fixture(scope="module")
 def picture():
-    return ET.parse(ROOT / "book" / "_static" / "picture.svg")
+    return ET.parse(STATIC / "picture.svg")
+
+
+@pytest.fixture(scope="module")
+def redrawn(tmp_path_factory, fashion_mnist):
+    folder = tmp_path_factory.mktemp("redrawn")
+    runpy.run_path(str(ROOT / "book" / "picture.py"))["write"](folder)
+    return folder
 
 
 def texts(svg):
     return [node.text for node in svg.iter(f"{SVG}text")]
 
 
-def test_picture_says_what_it_would_say_if_it_was_drawn_now(
-    picture, tmp_path, fashion_mnist
-):
-    write = runpy.run_path(str(ROOT / "book" / "picture.py"))["write"]
-    write(tmp_path / "new.svg")
-    new = ET.parse(tmp_path / "new.svg")
-    assert texts(picture) == texts(new)
-    sources = [
-        [image.attrib["{http://www.w3.org/1999/xlink}href"] for image in i]
-        for i in (picture.iter(f"{SVG}image"), new.iter(f"{SVG}image"))
-    ]
-    assert len(sources[0]) == 10 and len(sources[0]) == len(sources[1])
+@pytest.mark.parametrize("name", ["picture", "answers", "film"])
+def test_picture_says_what_it_would_say_if_it_was_drawn_now(name, redrawn):
+    old, new = (ET.parse(f / f"{name}.svg") for f in (STATIC, redrawn))
+    assert texts(old) == texts(new)
+    images = [len([*svg.iter(f"{SVG}image")]) for svg in (old, new)]
+    assert images[0] == images[1] == 10 * (name != "film")
+
+
+def test_film_ends_with_all_curves_and_shows_them_at_once_without_motion():
+    text = (STATIC / "film.svg").read_text(encoding="utf-8")
+    assert re.search(
+        r"#sheet \{ opacity: 0 \}\n\s*@media \(prefers-red", text
+    )
+    assert text.count('id="sheet"') == 1 and "infinite" not in text
+
+
+def test_preview_of_a_shared_link_has_the_size_that_services_ask_for():
+    with Image.open(STATIC / "preview.png") as preview:
+        assert preview.size == (1200, 630)
 
 
 def test_picture_has_the_spread_of_the_seeds_and_the_posts_curve(picture):
@@ -110,4 +126,4 @@ def test_picture_has_the_spread_of_the_seeds_and_the_posts_curve(picture):
 
 
 def test_picture_is_light():
-    assert (ROOT / "book/_static/picture.svg").stat().st_size < 150_000
+    assert (STATIC / "picture.svg").stat().st_size < 150_000
