@@ -120,7 +120,7 @@ ROWS = {
     },
     "wide, as they are": replace(PLAIN, net=wide_net),
 }
-TRIED = (0.0003, 0.001, 0.003, 0.01, 0.03)
+TRIED = (0.003, 0.01, 0.03)
 
 
 def holding_back(recipe: Recipe) -> Recipe:
