@@ -4,6 +4,7 @@
 side are positive, whichever side of a figure that is.
 """
 
+import numpy as np
 import pandas as pd
 from conftest import STUDIES
 from scipy import stats
@@ -80,6 +81,13 @@ TWINS = in_tolerances("plain", EVERY_EPOCH)  # Computed in two ways
 # The spread: by epoch, of steadier runs, of simpler classifiers
 BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")
 SDS = BY_EPOCH.std().unstack(0)
+TENS = np.random.default_rng(0).choice(BY_EPOCH.test_acc[9], (10_000, 10))
+CENTERS, ERRORS = TENS.mean(axis=1), stats.sem(TENS, axis=1)
+TENS = stats.t(9, CENTERS, ERRORS).interval(0.95)
+COVERAGE = (  # Intervals of ten runs that contain the mean of all
+    (BY_EPOCH.test_acc[9].mean() > TENS[0])
+    & (BY_EPOCH.test_acc[9].mean() < TENS[1])
+).mean()
 LOW = BY_EPOCH.test_acc[9] <= post.LOG[-1].test_acc
 FALLS = BY_EPOCH.test_acc[8] - BY_EPOCH.test_acc[9]
 DEEP = post.LOG[-2].test_acc - post.LOG[-1].test_acc

@@ -11,7 +11,6 @@ import re
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
-from itertools import count
 from types import SimpleNamespace
 
 import nbformat
@@ -161,11 +160,6 @@ MACHINE = json.loads((STUDIES / "bench.json").read_text())["environment"]
 ROUNDS = parser("lenet-d2l").parse_args(["bench", "--out", "f.csv"]).repeats
 (CONFIDENCE,) = Place.interval.__defaults__  # Of every interval
 
-# Seeds, all above a figure, that can call it unlike them
-TO_SAY_UNLIKE = next(
-    n for n in count(1) if Place(0, n).among() == "unlike ours"
-)
-
 # What a chapter prints
 
 
@@ -192,19 +186,13 @@ def printed(chapter: str, line: str) -> np.ndarray:
     return np.array(rows, float).reshape(len(rows), -1).T
 
 
-def other_runs(rung: str) -> np.ndarray:
-    """Return how many runs of a rung of the ladder are others, and of all."""
-    far = "{} in the median, {} at most"
-    return printed("10", f"{rung}: {far}; another run: {{}} of {{}}")[2:, 0]
-
-
 # Shares in percent, and their intervals: of the loss of epoch 1 and of the
-# last, the test accuracy, and its mean over three epochs; where runs share
-# the whole order, the last 100, 20, 5, 2 and 1 minibatches
+# last, and of the test accuracy; where runs share the whole order, the last
+# 100, 20, 5, 2 and 1 minibatches
 BY_WEIGHTS = printed("10", "first weights {}% [{}%, {}%]")
 BY_ORDER = printed("10", "order {}% [{}%, {}%]")
 BY_ENDING = printed("10", "; gone: {}% [{}%, {}%]")
-LONG, _, SHORT, _ = printed("10", "the ending explains {}%")[0]
+LONG, SHORT, _ = printed("10", "the ending explains {}%")[0]
 MEASURED = import_module("endings").MEASURED
 # The sd of the last jumps: unchanged, falling lr, mean of the weights
 JUMPS = printed("10", "jumps: sd {}, {}% downward")[0]
