@@ -108,7 +108,7 @@ def draw_run(fig: Figure) -> None:
         label = f"{what} {values[-1]:.3f}"
         x, y = epochs[-1] + 0.25, values[-1] + above
         ax.text(x, y, label, color=color, va="center")
-    ax.set(xlabel="epoch", xticks=epochs, xlim=(1, 16.5), ylim=(0, 2.5))
+    ax.set(xlabel="epoch", xticks=epochs, xlim=(1, 15.5), ylim=(0, 2.5))
     ax.spines.bottom.set_bounds(1, epochs[-1])
     fig.suptitle("Ten epochs")
     # A sheet over the curves, which the film draws away to the right

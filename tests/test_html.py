@@ -228,6 +228,19 @@ def test_chapters_have_their_titles(chapters):
     assert len(set(titles)) == len(titles)
 
 
+def test_a_shared_link_has_a_title_and_a_description(chapters):
+    for address, page in chapters.items():
+        meta = {
+            tag.get("property", tag.get("name")): tag.get("content")
+            for tag in page.find_all("meta")
+        }
+        assert "<" not in meta["og:title"], address
+        assert meta["description"] == meta["og:description"]
+        assert 30 <= len(meta["description"]) <= 200, address
+        start = meta["description"].rstrip("…")[:30]
+        assert start in " ".join(page.article.get_text().split()), address
+
+
 def test_mathematics_is_mathml(pages):
     assert pages["03_shapes.html"].find("math")
     for address, page in pages.items():

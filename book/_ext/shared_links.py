@@ -17,9 +17,10 @@ PREVIEW = "_static/preview.png"
 
 
 def first_paragraph(doctree: nodes.document) -> str:
-    """Return the first text of a page that is no picture's."""
+    """Return a page's first paragraph that is more than a picture."""
     for paragraph in doctree.findall(nodes.paragraph):
-        if text := " ".join(paragraph.astext().split()):
+        words = [text.astext() for text in paragraph.findall(nodes.Text)]
+        if text := " ".join("".join(words).split()):
             return text
     return ""
 
