@@ -22,7 +22,8 @@ from lenet_d2l import (
 )
 from lenet_d2l.paper.lenet5 import BITMAPS, C3_TABLE
 
-# LeCun et al. 1998, section II.B: parameters, connections, size of a map
+# LeCun et al. 1998, section II.B: parameters, connections, size of a map.
+# Of the output it states neither count; they are what its totals leave
 PAPER = {
     "C1": (156, 122_304, (6, 28, 28)),
     "S2": (12, 5_880, (6, 14, 14)),
