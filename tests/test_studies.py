@@ -19,7 +19,8 @@ TRAINED = sorted(
 )
 ALL = {name: defined_study(name) for name in TRAINED}
 
-LEAST = {"seeds": 500, "plain": 100, "answers": 50, "rates": 2}  # Seeds
+LEAST = {"seeds": 500, "plain": 100, "answers": 50}  # Seeds
+LEAST |= {"rates": 2, "contest_rates": 2}
 
 each_study = pytest.mark.parametrize("name", ALL)
 
@@ -49,6 +50,7 @@ def test_a_study_was_made_with_the_recipes_as_they_stand(name):
     assert environment.keys() <= now["environment"].keys()
     assert environment["d2l"] == "0.17.0" and environment["threads"] == 1
     plain = {"plain", "avx2", "baselines", "lenet5", "plateau", "seconds"}
+    plain |= {"contest", "contest_rates"}
     assert (environment["arithmetic"] == "plain") == (name in plain)
 
 
