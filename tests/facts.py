@@ -38,7 +38,7 @@ from lenet_d2l.results.repeats import ENGLISH
 from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.results.spread import FIGURES, Place
 from lenet_d2l.results.verdicts import CHANCE as LEARNT
-from lenet_d2l.results.verdicts import LEVEL, MARGIN
+from lenet_d2l.results.verdicts import LEVEL, MARGIN, change
 from lenet_d2l.speed import report
 from lenet_d2l.speed.ways import AVX2, DEFAULT, PLAIN, STOCK
 from lenet_d2l.studies.recipes import Recipe
@@ -138,6 +138,19 @@ ON_PLATEAU = (
     .groupby([TRIALS.variant, TRIALS.seed])
     .sum()
 )
+contest = import_module("contest")
+contest_rates = import_module("contest_rates")
+TRIED_ON = contest_rates.late_means(  # By row with rate, and seed
+    pd.read_csv(STUDIES / "contest_rates.csv")
+)
+FOUGHT = pd.read_csv(STUDIES / "contest.csv").set_index(["variant", "seed"])
+BY_SHIFT = contest.by_shift(FOUGHT.reset_index())  # A column per shift
+CONTEST = BY_SHIFT.groupby("variant").mean().T
+DUELS = {  # Differences, by the two rows and the shift
+    tuple(pair): change(BY_SHIFT[by][row], BY_SHIFT[by][other])
+    for pair in contest.PAIRS
+    for row, other, by in [pair]
+}
 SECOND = (  # Losses of the second epoch, by seed and fault
     pd.read_csv(STUDIES / "faults.csv")
     .query("epoch == 1")
