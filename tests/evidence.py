@@ -34,13 +34,11 @@ MIRRORED = {
 }
 SHAPES = "norm", "gumbel_r", "pearson3", "exponnorm", "lognorm", "fisk"
 AIC, ALARMS = pd.DataFrame(0.0, SHAPES, BAD), pd.Series(0.0, SHAPES)
-BAD_ENDS = AIC.copy()  # The chances to be beyond
 for shape in SHAPES:
     for name, values in BADNESS.items():
         fit, ends = fitted(getattr(stats, shape), values), MIRRORED[name]
         score = len(fit.args) - fit.logpdf(values).sum()
         AIC.loc[shape, name] = 2 * score
-        BAD_ENDS.loc[shape, name] = fit.sf(ends.high)
         ALARMS[shape] += fit.cdf(ends.low) + fit.sf(ends.high)
 
 # Faults: what they change, in standard deviations, and what is seen of it
