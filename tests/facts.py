@@ -241,5 +241,5 @@ NEXT = SimpleNamespace(
     **{"resnet": 152, "patch": 16, "pretraining": (14, 300)},
 )
 RUNS_PER_ALARM = 10_000  # Runs to a false alarm, which an exercise supposes
-# `make book` and `make test` on the bench's machine; the most MB of the first
+# `make book` and `make test` on the bench's machine
 BUILD_SECONDS, BUILD_MB, TEST_GB = 17, 267, 6.3
