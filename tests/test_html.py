@@ -290,9 +290,17 @@ def test_each_page_has_its_icon_and_no_script_twice(site, pages):
         assert len(set(scripts)) == len(scripts), address
 
 
+def test_what_unfolds_has_a_name(pages):
+    folds = [s for page in pages.values() for s in page.select("summary")]
+    assert folds
+    for fold in folds:
+        assert fold.get_text(strip=True) or fold.get("aria-label"), fold
+
+
 def test_a_button_with_text_is_named_by_it(pages):
     """Speech control presses a button by the words that it shows."""
-    buttons = [b for page in pages.values() for b in page.select("button")]
+    selected = "button, summary"
+    buttons = [b for page in pages.values() for b in page.select(selected)]
     assert buttons
     for button in buttons:
         words = " ".join(button.get_text(" ").split())

@@ -2,7 +2,8 @@
 
 Pandas makes the empty corner of a table a heading, and so does Markdown: a
 heading of nothing. Docutils gives each entry of a bibliography a role that
-ARIA no longer has, so that its list is a list without items.
+ARIA no longer has, so that its list is a list without items. MyST-NB names
+the button of folded code differently from what stands on it.
 """
 
 import re
@@ -24,8 +25,9 @@ def amend(
 ) -> None:
     """Mend the text of ``page``, whoever wrote it."""
     body = EMPTY_HEADING.sub(r"<td\1>\2</td>", context.get("body", ""))
+    body = body.replace(' role="doc-biblioentry"', ' role="listitem"')
     context["body"] = body.replace(
-        ' role="doc-biblioentry"', ' role="listitem"'
+        '<summary aria-label="Toggle hidden content">', "<summary>"
     )
 
 
