@@ -17,11 +17,14 @@ __all__ = ["d2l"]
 def use_svg_display() -> None:
     """Have notebooks show figures as SVG; does nothing in a plain script.
 
+    A PNG is stored beside each, since Jupyter shows no SVG of a notebook that
+    it doesn't trust yet, such as one that was just downloaded.
+
     Source: d2l, section 2.4 (calculus), where the original is defined.
     """
     # Outside IPython the setter would start a whole shell of its own
     if get_ipython() is not None:
-        set_matplotlib_formats("svg")
+        set_matplotlib_formats("svg", "png")
 
 
 d2l.use_svg_display = use_svg_display
