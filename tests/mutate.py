@@ -119,6 +119,8 @@ def in_outputs(chapter: Path, rng: random.Random) -> Results:
         for i, output in enumerate(stored):
             data = output.get("data", {"text": output.get("text", "")})
             for kind, text in data.items():
+                if kind == "image/png":  # The SVG beside it, as pixels
+                    continue
                 where = kind + " of the training" * trains
                 for mark in marks(kind, text):
                     new = changed(text, mark, rng)

@@ -285,7 +285,8 @@ def test_an_entry_of_the_bibliography_is_an_item_of_its_list(pages):
 def test_each_page_has_its_icon_and_no_script_twice(site, pages):
     for address, page in pages.items():
         icon = page.find("link", rel="icon")
-        assert icon and (site / icon["href"]).is_file(), address
+        assert icon, address
+        assert (site / urljoin(address, icon["href"])).is_file(), address
         scripts = [s.string for s in page("script") if s.string]
         assert len(set(scripts)) == len(scripts), address
 

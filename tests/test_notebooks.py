@@ -103,6 +103,10 @@ def test_figures_are_described(notebook):
         if mimes & {"image/svg+xml", "image/png"}:
             image = cell.metadata.get("mystnb", {}).get("image", {})
             assert len(image.get("alt", "")) >= 30, cell.source
+        for output in cell.outputs:
+            shown = {"image/svg+xml", "image/png"} & {*output.get("data", {})}
+            # Jupyter shows no SVG of a notebook that it doesn't trust yet
+            assert len(shown) != 1, cell.source
 
 
 @each_notebook

@@ -19,7 +19,11 @@ PREVIEW = "_static/preview.png"
 def first_paragraph(doctree: nodes.document) -> str:
     """Return a page's first paragraph that is more than a picture."""
     for paragraph in doctree.findall(nodes.paragraph):
-        words = [text.astext() for text in paragraph.findall(nodes.Text)]
+        words = [
+            text.astext()
+            for text in paragraph.findall(nodes.Text)
+            if not isinstance(text.parent, nodes.raw)  # A comment
+        ]
         if text := " ".join("".join(words).split()):
             return text
     return ""
