@@ -20,7 +20,8 @@ import numpy as np
 from conftest import BOOK, NOTEBOOKS
 
 ROOT = BOOK.parent
-FILES = ROOT / "README.md", *sorted(BOOK.glob("*.md")), *NOTEBOOKS
+TEXTS = sorted([*BOOK.glob("*.md"), *BOOK.glob("solutions/*.md")])
+FILES = ROOT / "README.md", *TEXTS, *NOTEBOOKS
 PAGES = {file.relative_to(ROOT).as_posix(): file for file in FILES}
 
 FENCE = re.compile(r"^ *(`{3,})([^\n`]*)\n(.*?)^ *\1`* *$", re.M | re.S)
