@@ -99,16 +99,17 @@ def draw_run(fig: Figure) -> None:
     epochs = [r.epoch + 1 for r in records]
     ax = fig.subplots()
     for name, what, color, above in (
-        ("train_loss", "train loss", INK, -0.1),
-        ("train_acc", "train accuracy", BLUE, 0.14),
-        ("test_acc", "test accuracy", RED, -0.1),
+        ("train_loss", "train loss", RED, -0.1),
+        ("train_acc", "train accuracy", INK, 0.14),
+        ("test_acc", "test accuracy", BLUE, -0.1),
     ):
         values = [getattr(r, name) for r in records]
-        ax.plot(epochs, values, c=color)
+        ax.plot(epochs, values, c=color, ls="--" if color == INK else "-")
         label = f"{what} {values[-1]:.3f}"
         x, y = epochs[-1] + 0.25, values[-1] + above
         ax.text(x, y, label, color=color, va="center")
     ax.set(xlabel="epoch", xticks=epochs, xlim=(1, 15.5), ylim=(0, 2.5))
+    ax.set_ylabel("loss, accuracy")
     ax.spines.bottom.set_bounds(1, epochs[-1])
     fig.suptitle("Ten epochs")
     # A sheet over the curves, which the film draws away to the right
@@ -130,7 +131,7 @@ def picture() -> Figure:
 
 def answers() -> Figure:
     """Return the answers alone, which a phone can show."""
-    fig = plt.figure(figsize=(5.4, 3.2))
+    fig = plt.figure(figsize=(5.8, 3.2))
     draw_answers(fig)
     return fig
 
