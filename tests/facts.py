@@ -140,7 +140,7 @@ ON_PLATEAU = (
 )
 contest = import_module("contest")
 contest_rates = import_module("contest_rates")
-TRIED_ON = contest_rates.late_means(  # By row with rate, and seed
+TRIED_ON = rates.late_means(  # By row with rate, and seed
     pd.read_csv(STUDIES / "contest_rates.csv")
 )
 FOUGHT = pd.read_csv(STUDIES / "contest.csv").set_index(["variant", "seed"])

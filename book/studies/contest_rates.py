@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from rates import HeldBackRow, departed, held_back, late_means, tried
+from rates import HeldBackRow, chosen, departed, held_back, tried
 from rates import train_and_measure as measure
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -145,16 +145,9 @@ STUDY = Study(RATES, measure, HeldBackRow, plain=True)
 
 
 def best_rates(study: pd.DataFrame) -> dict[str, float]:
-    """Return the rate of each row whose runs have the highest late mean.
+    """Return the best rate of each row.
 
     Raises:
         ValueError: the study is not finished.
     """
-    seeds = study.groupby("variant").seed.agg(frozenset)
-    if {*seeds.index} != RATES.keys() or seeds.nunique() != 1:
-        raise ValueError("the study of the rates is not finished")
-    means = late_means(study).groupby("variant").mean()
-    return {
-        name: max(rates_of(name), key=lambda r, n=name: means[tried(n, r)])
-        for name in ROWS
-    }
+    return chosen(study, {name: rates_of(name) for name in ROWS})

@@ -230,20 +230,32 @@ def late_means(study: pd.DataFrame) -> pd.Series:
     return late.groupby(["variant", "seed"]).held_back_acc.mean()
 
 
-def best_rates(study: pd.DataFrame) -> dict[str, float]:
-    """Return the rate of each row whose runs have the highest late mean.
+def chosen(
+    study: pd.DataFrame, rates: dict[str, list[float]]
+) -> dict[str, float]:
+    """Return which of its ``rates`` is best for each row, by late mean.
 
     Raises:
         ValueError: the study is not finished.
     """
+    names = {tried(row, rate) for row, some in rates.items() for rate in some}
     seeds = study.groupby("variant").seed.agg(frozenset)
-    if {*seeds.index} != RATES.keys() or seeds.nunique() != 1:
+    if {*seeds.index} != names or seeds.nunique() != 1:
         raise ValueError("the study of the rates is not finished")
     means = late_means(study).groupby("variant").mean()
     return {
-        row.name: max(row.rates, key=lambda r, n=row.name: means[tried(n, r)])
-        for row in TABLE
+        row: max(some, key=lambda rate, row=row: means[tried(row, rate)])
+        for row, some in rates.items()
     }
+
+
+def best_rates(study: pd.DataFrame) -> dict[str, float]:
+    """Return the best rate of each row of the table.
+
+    Raises:
+        ValueError: the study is not finished.
+    """
+    return chosen(study, {row.name: row.rates for row in TABLE})
 
 
 def at_an_end(rates: dict[str, float]) -> list[str]:
