@@ -120,9 +120,9 @@ def draw_run(fig: Figure) -> None:
     ax.add_patch(sheet)
 
 
-def picture() -> Figure:
+def picture(height: float = 3.7) -> Figure:
     """Return the picture of the README: answers, and the spread of seeds."""
-    fig = plt.figure(figsize=(10, 3.7))
+    fig = plt.figure(figsize=(10, height))
     left, right = fig.subfigures(1, 2, wspace=0.04)
     draw_answers(left)
     draw_seeds(right)
@@ -143,7 +143,7 @@ def film() -> Figure:
     return fig
 
 
-# Five seconds, once; whoever wants no motion sees the curves at once
+# Five seconds, once; readers who want no motion see the curves at once
 FILM = """
  <style>
   #sheet { opacity: 0 }
@@ -170,11 +170,7 @@ def write(folder: Path) -> None:
             file = folder / f"{draw.__name__}.svg"
             file.write_text(text, encoding="utf-8")
         # What services show of a page to which somebody links
-        preview = plt.figure(figsize=(10, 5.25))
-        left, right = preview.subfigures(1, 2, wspace=0.04)
-        draw_answers(left)
-        draw_seeds(right)
-        preview.savefig(folder / "preview.png", dpi=120)
+        picture(height=5.25).savefig(folder / "preview.png", dpi=120)
 
 
 if __name__ == "__main__":

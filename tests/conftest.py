@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from hypothesis import HealthCheck, settings
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -45,6 +46,14 @@ each_notebook = pytest.mark.parametrize(
     NOTEBOOKS,
     ids=lambda path: path.relative_to(BOOK).as_posix(),
 )
+
+
+def files_of_toc():
+    """The pages of the table of contents, by their names in it, in order."""
+    toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
+    rows = [row for part in toc["parts"] for row in part["chapters"]]
+    rows += [page for row in rows for page in row.get("sections", [])]
+    return [row["file"] for row in rows]
 
 
 @pytest.fixture(scope="session")

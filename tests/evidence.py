@@ -81,10 +81,10 @@ BY_EPOCH = EVERY_EPOCH.pivot(index="seed", columns="epoch")
 SDS = BY_EPOCH.std().unstack(0)
 TENS = np.random.default_rng(0).choice(BY_EPOCH.test_acc[9], (10_000, 10))
 CENTERS, ERRORS = TENS.mean(axis=1), stats.sem(TENS, axis=1)
-TENS = stats.t(9, CENTERS, ERRORS).interval(0.95)
+LOW_ENDS, HIGH_ENDS = stats.t(9, CENTERS, ERRORS).interval(0.95)
 COVERAGE = (  # Intervals of ten runs that contain the mean of all
-    (BY_EPOCH.test_acc[9].mean() > TENS[0])
-    & (BY_EPOCH.test_acc[9].mean() < TENS[1])
+    (BY_EPOCH.test_acc[9].mean() > LOW_ENDS)
+    & (BY_EPOCH.test_acc[9].mean() < HIGH_ENDS)
 ).mean()
 LOW = BY_EPOCH.test_acc[9] <= post.LOG[-1].test_acc
 FALLS = BY_EPOCH.test_acc[8] - BY_EPOCH.test_acc[9]

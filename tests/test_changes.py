@@ -1,13 +1,11 @@
 """The rows of one change at a time, their runs, and their timing."""
 
-import re
-
 import pandas as pd
 import pytest
 import seconds
 import torch
 from changes import CHANGES
-from conftest import BOOK, STUDIES
+from conftest import STUDIES
 from rates import GUESSES, TABLE, recipes
 from seconds import SecondsRow, seconds_an_epoch
 from torch import nn
@@ -92,14 +90,6 @@ def test_seconds_are_those_of_an_epoch_of_every_row(monkeypatch):
 
 def seeds(name):
     return {*pd.read_csv(STUDIES / f"{name}.csv").seed}
-
-
-@pytest.mark.parametrize("name", ["rates", "changes", "seconds"])
-def test_the_chapter_names_the_seeds_of_each_study(name):
-    text = (BOOK / "12_departures.ipynb").read_text("utf-8")
-    command = rf"studies/{name}\.py [\w -]*--seeds (\d+):(\d+)"
-    ((first, end),) = re.findall(command, text)
-    assert seeds(name) == {*range(int(first), int(end))}
 
 
 def test_no_seed_chose_a_rate_or_was_seen_before_the_rules_were_made():

@@ -1,7 +1,6 @@
 """The contest: its nets, its shifts, its rows, and what is compared."""
 
 import math
-import re
 from dataclasses import replace
 
 import contest
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import BOOK, STUDIES
+from conftest import STUDIES
 from contest import CONTEST, PAIRS, ContestRow, by_shift, train_and_shift
 from contest_rates import (
     FAR,
@@ -253,15 +252,6 @@ def test_rows_that_are_compared_differ_by_net_or_by_images():
         (net, way), (net_2, way_2) = row.split(", "), other.split(", ")
         assert {row, other} <= CONTEST.keys() and 0 <= by <= FAR
         assert (net == net_2) != (way == way_2)
-
-
-@pytest.mark.parametrize("name", ["contest_rates", "contest"])
-def test_the_chapter_names_the_seeds_of_each_study(name):
-    text = (BOOK / "13_contest.ipynb").read_text("utf-8")
-    command = rf"studies/{name}\.py [\w -]*--seeds (\d+):(\d+)"
-    ((first, end),) = re.findall(command, text)
-    runs = pd.read_csv(STUDIES / f"{name}.csv")
-    assert {*runs.seed} == {*range(int(first), int(end))}
 
 
 def test_no_seed_chose_a_rate_that_it_is_judged_with():

@@ -4,9 +4,8 @@ import re
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-import yaml
 from bs4 import BeautifulSoup
-from conftest import BOOK
+from conftest import BOOK, files_of_toc
 
 # Hosts that the prose may link to; nothing is fetched from them
 CITED_HOSTS = {
@@ -70,10 +69,7 @@ def pages(site):
 @pytest.fixture(scope="session")
 def chapters(pages):
     """The pages of the table of contents."""
-    toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
-    rows = [row for part in toc["parts"] for row in part["chapters"]]
-    rows += [page for row in rows for page in row.get("sections", [])]
-    return {f"{r['file']}.html": pages[f"{r['file']}.html"] for r in rows}
+    return {f"{f}.html": pages[f"{f}.html"] for f in files_of_toc()}
 
 
 def attributes(page):

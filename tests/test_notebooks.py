@@ -10,8 +10,13 @@ from itertools import groupby
 import nbformat
 import pandas as pd
 import pytest
-import yaml
-from conftest import BOOK, CHAPTERS, NOTEBOOKS, each_notebook
+from conftest import (
+    BOOK,
+    CHAPTERS,
+    NOTEBOOKS,
+    each_notebook,
+    files_of_toc,
+)
 
 import lenet_d2l
 from lenet_d2l import evaluate_accuracy_gpu, lenet
@@ -59,10 +64,7 @@ def texts(cell):
 
 
 def test_notebooks_are_those_of_the_table_of_contents():
-    toc = yaml.safe_load((BOOK / "_toc.yml").read_text())
-    rows = [row for part in toc["parts"] for row in part["chapters"]]
-    rows += [page for row in rows for page in row.get("sections", [])]
-    files = [BOOK / f"{row['file']}.ipynb" for row in rows]
+    files = [BOOK / f"{file}.ipynb" for file in files_of_toc()]
     assert [file for file in files if file.exists()] == NOTEBOOKS
 
 

@@ -1,12 +1,13 @@
 """The studies that the book commits: whole, and made as the package says."""
 
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from conftest import BOOK, defined_study
 from conftest import STUDIES as FOLDER
-from conftest import defined_study
 
 from lenet_d2l.studies.runner import run_study
 from lenet_d2l.studies.study import Study
@@ -99,3 +100,20 @@ def test_a_study_gives_the_rows_that_the_book_has(
         first.train_loss.item(), rel=1e-3
     )
     assert again.train_acc == pytest.approx(first.train_acc.item(), abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("chapter", "name"),
+    [
+        *(
+            ("12_departures", name)
+            for name in ("rates", "changes", "seconds")
+        ),
+        *(("13_contest", name) for name in ("contest_rates", "contest")),
+    ],
+)
+def test_the_chapter_names_the_seeds_of_a_study(chapter, name, read_study):
+    text = (BOOK / f"{chapter}.ipynb").read_text("utf-8")
+    command = rf"studies/{name}\.py [\w -]*--seeds (\d+):(\d+)"
+    ((first, end),) = re.findall(command, text)
+    assert {*read_study(name).seed} == {*range(int(first), int(end))}

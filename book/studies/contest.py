@@ -1,6 +1,6 @@
 """LeNet against fully connected nets, in place, shifted and scrambled.
 
-Source: the chapter "What convolution buys". The rows are those of
+Source: the chapter "What convolution buys". It trains the rows of
 ``contest_rates.py``, each with the learning rate chosen there. Which rows are
 compared, and on what, was written down here before the first run.
 """

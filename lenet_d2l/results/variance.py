@@ -7,7 +7,7 @@ A table with one number per cell is a sum of random effects:
 
 The rows and columns are first weights and orders of the images, or seeds and
 epochs, or runs and test images. Variances come from the mean squares of the
-analysis of variance (Searle, Casella and McCulloch 1992, chapter 5). They
+analysis of variance (Searle, Casella and McCulloch 1992, chapter 4). They
 are unbiased whatever the distribution of the effects, so one that is really
 zero comes out below zero about half of the time, or more. Intervals that are
 said to suppose normal effects are too short for effects with a long tail.
