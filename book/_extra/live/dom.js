@@ -1,0 +1,212 @@
+"use strict";
+
+/* The small tools that all live parts of the book share: elements, controls,
+   numbers as text, and the one line that screen readers are told. */
+
+globalThis.live = { parts: {} };
+
+{
+  /* An element. An attribute whose value is a function listens to the event
+     of its name; true stands for an attribute without a value; false and
+     undefined leave it out. */
+  function element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "function") made.addEventListener(name, value);
+      else if (value === true) made.setAttribute(name, "");
+      else if (value !== false && value !== undefined) {
+        made.setAttribute(name, value);
+      }
+    }
+    made.append(...children.flat());
+    return made;
+  }
+
+  let names = 0;
+
+  /* A name for `id` that no other element of the page has. */
+  function newId() {
+    names += 1;
+    return `live-${names}`;
+  }
+
+  function button(text, press, attributes = {}) {
+    return element(
+      "button",
+      { type: "button", class: "live-button", click: press, ...attributes },
+      text,
+    );
+  }
+
+  function labelled(text, control, ...rest) {
+    control.id ||= newId();
+    return element(
+      "div",
+      { class: "live-control" },
+      element("label", { for: control.id }, text),
+      control,
+      ...rest,
+    );
+  }
+
+  /* A slider with its value beside it. `change` hears each new value;
+     `root` is what to put into the page, `value` can be read and set. */
+  function slider({ label, min, max, step, value, format = String, change }) {
+    const output = element("output");
+    const input = element("input", { type: "range", min, max, step });
+    const show = () => {
+      output.textContent = format(Number(input.value));
+      input.setAttribute("aria-valuetext", output.textContent);
+    };
+    input.value = value;
+    input.addEventListener("input", () => {
+      show();
+      change(Number(input.value));
+    });
+    show();
+    return {
+      root: labelled(label, input, output),
+      input,
+      get value() {
+        return Number(input.value);
+      },
+      set value(to) {
+        input.value = to;
+        show();
+      },
+    };
+  }
+
+  /* A list to choose from, `options` being pairs of a value and its text. */
+  function choice({ label, options, value, change }) {
+    const select = element(
+      "select",
+      { change: () => change(select.value) },
+      options.map(([name, text]) => element("option", { value: name }, text)),
+    );
+    select.value = value;
+    return {
+      root: labelled(label, select),
+      input: select,
+      get value() {
+        return select.value;
+      },
+      set value(to) {
+        select.value = to;
+      },
+    };
+  }
+
+  /* A field for a number. What is no number, or outside min and max, is
+     told beside the field, and `change` does not hear it. */
+  function numberField({ label, min, max, step = "any", value, change }) {
+    const wrong = element("span", { class: "live-wrong", id: newId() });
+    const input = element("input", {
+      type: "number",
+      min,
+      max,
+      step,
+      "aria-describedby": wrong.id,
+      input: () => {
+        wrong.textContent = input.validationMessage;
+        if (input.value !== "" && input.validity.valid) {
+          change(Number(input.value));
+        }
+      },
+      required: true,
+    });
+    input.value = value;
+    return {
+      root: labelled(label, input, wrong),
+      input,
+      get value() {
+        return Number(input.value);
+      },
+      set value(to) {
+        input.value = to;
+        wrong.textContent = input.validationMessage;
+      },
+    };
+  }
+
+  /* A table; of `headings` and of each row the first entry names the row. */
+  function table(headings, rows, caption) {
+    const cells = (row) =>
+      row.map((cell, i) =>
+        element(i ? "td" : "th", i ? {} : { scope: "row" }, String(cell))
+      );
+    return element(
+      "table",
+      { class: "live-table" },
+      caption ? element("caption", {}, caption) : [],
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          headings.map((text) => element("th", { scope: "col" }, text)),
+        ),
+      ),
+      element(
+        "tbody",
+        {},
+        rows.map((row) => element("tr", {}, cells(row))),
+      ),
+    );
+  }
+
+  /* A number with so many decimals and a true minus sign. */
+  function fixed(value, digits) {
+    const text = value.toFixed(digits);
+    return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+  }
+
+  const spoken = element("p", {
+    class: "live-spoken",
+    "aria-live": "polite",
+    id: "live-spoken",
+  });
+  let waiting;
+
+  /* Tell screen readers, once nothing new has come for half a second. */
+  function announce(text) {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      spoken.textContent = text;
+    }, 500);
+  }
+
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  /* Fill each element of the page that asks for a part of ours. The text in
+     it, for readers without scripts, makes room. */
+  function start() {
+    const places = [...document.querySelectorAll("[data-live]")];
+    if (places.length) {
+      (document.querySelector("main") ?? document.body).append(spoken);
+    }
+    for (const place of places) {
+      const part = live.parts[place.dataset.live];
+      if (!part) continue;
+      place.replaceChildren();
+      place.classList.add("live");
+      part(place);
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", start);
+  Object.assign(live, {
+    announce,
+    button,
+    choice,
+    element,
+    fixed,
+    labelled,
+    newId,
+    numberField,
+    slider,
+    table,
+    reducedMotion: () => still.matches,
+  });
+}
