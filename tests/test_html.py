@@ -42,7 +42,8 @@ def site():
     """The folder of the book's HTML, as `make book` has built it."""
     built = BOOK / "_build/html/searchindex.js"
     since = built.stat().st_mtime if built.exists() else 0
-    kinds = {".md", ".ipynb", ".yml", ".py", ".css", ".svg", ".html", ".bib"}
+    kinds = {".md", ".ipynb", ".yml", ".bib", ".html", ".py"}
+    kinds |= {".css", ".js", ".svg"}
     newer = [
         file.name
         for file in BOOK.rglob("*")
