@@ -202,14 +202,15 @@ def test_a_bench_of_other_code_is_another(tmp_path, monkeypatch):
     package = shutil.copytree(bench.PACKAGE, tmp_path / "lenet_d2l")
     monkeypatch.setattr(bench, "PACKAGE", package)
     monkeypatch.setattr(fused, "SOURCE", package / "speed/fused.c")
-    sources = "speed/report.py", "net.py", "speed/ways.py", "speed/fused.c"
+    sources = ("speed/report.py", "net.py", "speed/ways.py")
+    sources += ("speed/fused.c", "speed/convolution.h")
     codes = []
     for file in (*sources, "net.py"):
         codes.append(Bench({}).environment("cpu", plain=True)["code"])
         with (package / file).open("a") as source:
             source.write("\nmore = 1\n")
     assert codes[0] == codes[1]
-    assert len(set(codes)) == 4
+    assert len(set(codes)) == 5
 
 
 # Tables

@@ -216,6 +216,7 @@ def test_code_that_is_not_right_is_neither_used_nor_kept(
     old, new, reason, needs_c, kept, monkeypatch, tmp_path
 ):
     source = tmp_path / "fused.c"
+    shutil.copy(fused.SOURCE.with_name("convolution.h"), tmp_path)
     source.write_text(fused.SOURCE.read_text().replace(old, new))
     monkeypatch.setattr(fused, "SOURCE", source)
     with pytest.raises(RuntimeError, match=reason):

@@ -1,44 +1,22 @@
 /* The convolutional half of the post's LeNet, forward and backward.
 
-   The code reads as if for one image, but each number in it is a vector: the
-   same number of LANES images, which the processor works on at once. In the
-   memory of a group of LANES images the images are therefore the last axis.
-   A group is small enough for the processor's cache on its way from the
-   pixels to the features, and again on its way back.
+   A group of LANES images is small enough for the processor's cache on its
+   way from the pixels to the features, and again on its way back.
 
-   Source: chapter "Where the time goes"; the net is that of chapter 2. */
+   Source: chapter "Where the time goes"; the net is that of chapter 3. */
 
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-#ifdef __AVX512F__
-#define LANES 16
-enum { WIDE = 2 }; /* 32 registers for sums */
-#else
-#define LANES 8
-enum { WIDE = 1 }; /* 16 of them */
-#endif
-
-typedef float v __attribute__((vector_size(4 * LANES)));
+#include "convolution.h"
 
 /* The vectors of glibc's libmvec have an exp of their own */
 #if defined __x86_64__ && defined __GLIBC__
 __attribute__((simd("notinbranch"))) float expf(float);
 #endif
 
-/* Inlined where its sizes are constants, so that loops over a kernel or a
-   row are unrolled and their sums stay in registers */
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 32")
-
 enum {
-    K = 5,                    /* Side of a kernel */
-    SIDE = 28,                /* Of an image, and of the maps of C1 */
-    PIXELS = SIDE * SIDE,
-    C1 = 6, SIDE1 = SIDE,     /* First convolution: maps, and their side */
-    C2 = 16, SIDE2 = 10,      /* Second convolution */
-    FEATURES = C2 * SIDE2 / 2 * SIDE2 / 2,
     WEIGHTS = C1 * K * K + C1 + C2 * C1 * K * K + C2, /* And biases */
     MOST = C1 * SIDE1 * SIDE1 /* Pixels in the largest maps */
 };
@@ -59,32 +37,13 @@ typedef struct {
 const long lanes = LANES;
 const long saved_floats = sizeof(Saved) / sizeof(float);
 
-/* Convolution, sigmoid and mean of 2x2 pixels, S being the side of the maps.
-   M maps of T pixels in a row are computed at a time: so many sums stay in
-   registers, and share what is read of input and weights. */
+/* Convolution, sigmoid and mean of 2x2 pixels */
 INLINE void forward(int C, int O, int S, int M, int T,
                     const v x[C][S + K - 1][S + K - 1],
                     const float w[O][C][K][K], const float b[O],
                     v a[O][S][S], v p[O][S / 2][S / 2])
 {
-    for (int h = 0; h < S; h++)
-        for (int o = 0; o < O; o += M)
-            for (int l = 0; l < S; l += T) {
-                v sum[M][T];
-                UNROLL for (int m = 0; m < M; m++)
-                    UNROLL for (int t = 0; t < T; t++)
-                        sum[m][t] = (v){} + b[o + m];
-                for (int c = 0; c < C; c++)
-                    UNROLL for (int i = 0; i < K; i++)
-                        UNROLL for (int j = 0; j < K; j++)
-                            UNROLL for (int t = 0; t < T; t++)
-                                UNROLL for (int m = 0; m < M; m++)
-                                    sum[m][t] += w[o + m][c][i][j]
-                                                 * x[c][h + i][l + t + j];
-                UNROLL for (int m = 0; m < M; m++)
-                    UNROLL for (int t = 0; t < T; t++)
-                        a[o + m][h][l + t] = sum[m][t];
-            }
+    convolve(C, O, S, M, T, x, w, b, a);
     float *flat = (float *)a; /* A loop for libmvec */
     for (int n = 0; n < O * S * S * LANES; n++)
         flat[n] = 1 / (1 + expf(-flat[n]));
@@ -113,42 +72,7 @@ INLINE void backward(int C, int O, int S, int M, int R,
                         g[m][h][l] = dp[m][h / 2][l / 2] / 4 * s * (1 - s);
                         db[m] += g[m][h][l];
                     }
-            for (int c = 0; c < C; c++)
-                for (int i = 0; i < K; i++) {
-                    v sum[M][K];
-                    UNROLL for (int m = 0; m < M; m++)
-                        UNROLL for (int j = 0; j < K; j++)
-                            sum[m][j] = dw[o + m][c][i][j];
-                    for (int h = r; h < r + R; h++)
-                        for (int l = 0; l < S; l++)
-                            UNROLL for (int m = 0; m < M; m++)
-                                UNROLL for (int j = 0; j < K; j++)
-                                    sum[m][j] += g[o + m][h][l]
-                                                 * x[c][h + i][l + j];
-                    UNROLL for (int m = 0; m < M; m++)
-                        UNROLL for (int j = 0; j < K; j++)
-                            dw[o + m][c][i][j] = sum[m][j];
-                }
-        }
-}
-
-/* From the gradient before the sigmoid, g, to that in the input, dx */
-INLINE void to_input(int C, int O, int S, const float w[O][C][K][K],
-                     const v g[O][S][S], v dx[C][S + K - 1][S + K - 1])
-{
-    for (int c = 0; c < C; c++)
-        for (int r = 0; r < S + K - 1; r++) {
-            v sum[S + K - 1];
-            UNROLL for (int t = 0; t < S + K - 1; t++)
-                sum[t] = (v){};
-            int first = r < K ? 0 : r - K + 1, last = r < S ? r : S - 1;
-            for (int o = 0; o < O; o++)
-                for (int h = first; h <= last; h++)
-                    UNROLL for (int j = 0; j < K; j++)
-                        UNROLL for (int l = 0; l < S; l++)
-                            sum[l + j] += w[o][c][r - h][j] * g[o][h][l];
-            UNROLL for (int t = 0; t < S + K - 1; t++)
-                dx[c][r][t] = sum[t];
+            to_weights(C, S, M, r, R, x, g + o, dw + o);
         }
 }
 

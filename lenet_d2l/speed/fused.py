@@ -31,6 +31,12 @@ COMPILE = ["gcc", "-std=gnu11", "-O3", "-march=native", "-Wp,-fopenmp"]
 COMPILE += ["-fno-trapping-math", "-fno-math-errno", "-fPIC", "-shared"]
 
 
+def source() -> str:
+    """Return all C code that is compiled: ``fused.c`` and its header."""
+    files = SOURCE.with_name("convolution.h"), SOURCE
+    return "".join(file.read_text() for file in files)
+
+
 def gcc(*arguments: str | Path) -> str:
     """Run ``COMPILE`` with more arguments; return what it says.
 
@@ -64,7 +70,7 @@ def library() -> CDLL:
         raise RuntimeError("gcc is not installed")
     try:
         compiler = gcc("-###", "-S", "-x", "c", "/dev/null")
-        parts = [SOURCE.read_text(), compiler, *COMPILE]
+        parts = [source(), compiler, *COMPILE]
         key = sha256("\0".join(parts).encode()).hexdigest()[:32]
         folder = platformdirs.user_cache_path("lenet_d2l") / "compiled"
         file = folder / f"fused-{key}.so"

@@ -55,7 +55,7 @@ class Bench(Study):
             "threads": cpu_count(),
             "processor": processor(device),
             "vectors": torch.backends.cpu.get_cpu_capability(),
-            "code": digest(*code, f"C = {fused.SOURCE.read_text()!r}"),
+            "code": digest(*code, f"C = {fused.source()!r}"),
             "training": f"{self.num_epochs} epochs of {self.images} images",
         }
 
