@@ -157,7 +157,7 @@
 
       const frame = draw("g", { class: "live-frame" });
       const inner = draw("g", { "clip-path": `url(#${clip})` });
-      const count = Math.max(2, (bottom - top) / 50);
+      const count = Math.max(2, (bottom - top) / (log ? 30 : 50));
       const levels = log
         ? powersOfTen(...yEnds, count)
         : ticks(...yEnds, count);
