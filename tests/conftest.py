@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, settings
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -120,6 +121,36 @@ def closed_pipe():
     os.close(reader)
     with os.fdopen(writer, "w") as file:
         yield file
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the book's HTML, as `make book` has built it."""
+    built = BOOK / "_build/html/searchindex.js"
+    since = built.stat().st_mtime if built.exists() else 0
+    kinds = {".md", ".ipynb", ".yml", ".bib", ".html", ".py"}
+    kinds |= {".css", ".js", ".svg"}
+    newer = [
+        file.name
+        for file in BOOK.rglob("*")
+        if file.suffix in kinds
+        and not {"_build", "runs"} & {*file.parts}
+        and file.stat().st_mtime > since
+    ]
+    assert not newer, "the HTML is not of this book: make book"
+    return built.parent
+
+
+@pytest.fixture(scope="session")
+def pages(site):
+    """Each page's address within the site, with its HTML parsed."""
+    return {
+        path.relative_to(site).as_posix(): BeautifulSoup(
+            path.read_text(encoding="utf-8"), "html.parser"
+        )
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.parts  # The theme's templates
+    }
 
 
 @pytest.fixture(autouse=True)

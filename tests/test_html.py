@@ -1,11 +1,14 @@
 """The built book: whole, light, and asking no other server."""
 
+import base64
+import hashlib
 import re
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import BOOK, files_of_toc
+from conftest import files_of_toc
 
 # Hosts that the prose may link to; nothing is fetched from them
 CITED_HOSTS = {
@@ -35,36 +38,6 @@ FONTS = {
     "fa-regular-400.woff2": ".far, .fa-regular",
     "fa-solid-900.woff2": ".fas, .fa-solid",
 }
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The folder of the book's HTML, as `make book` has built it."""
-    built = BOOK / "_build/html/searchindex.js"
-    since = built.stat().st_mtime if built.exists() else 0
-    kinds = {".md", ".ipynb", ".yml", ".bib", ".html", ".py"}
-    kinds |= {".css", ".js", ".svg"}
-    newer = [
-        file.name
-        for file in BOOK.rglob("*")
-        if file.suffix in kinds
-        and not {"_build", "runs"} & {*file.parts}
-        and file.stat().st_mtime > since
-    ]
-    assert not newer, "the HTML is not of this book: make book"
-    return built.parent
-
-
-@pytest.fixture(scope="session")
-def pages(site):
-    """Each page's address within the site, with its HTML parsed."""
-    return {
-        path.relative_to(site).as_posix(): BeautifulSoup(
-            path.read_text(encoding="utf-8"), "html.parser"
-        )
-        for path in sorted(site.rglob("*.html"))
-        if "_static" not in path.parts  # The theme's templates
-    }
 
 
 @pytest.fixture(scope="session")
@@ -128,6 +101,55 @@ def test_nothing_is_fetched_from_another_host(pages):
                 for url in REMOTE_CSS.findall(style.get_text())
             ]
     assert not found
+
+
+def hashes_of_code(page):
+    """The hashes of the scripts and handlers that stand in ``page``."""
+    code = [s.string for s in page("script", src=False) if s.string]
+    code += [
+        value
+        for tag, name, value in attributes(page)
+        if name.startswith("on")
+    ]
+    digests = [hashlib.sha256(text.encode()).digest() for text in code]
+    return {f"'sha256-{base64.b64encode(d).decode()}'" for d in digests}
+
+
+def test_each_page_states_first_of_all_what_it_may_do(pages):
+    """The policy allows the page's own code by its hash, and no other."""
+    for address, page in pages.items():
+        charset, policy = page.head.find_all(True)[:2]
+        assert charset.get("charset") == "utf-8", address
+        assert policy["http-equiv"] == "Content-Security-Policy", address
+        rules = {
+            name: set(values)
+            for name, *values in map(str.split, policy["content"].split(";"))
+        }
+        assert rules["default-src"] == {"'none'"}
+        hashes = hashes_of_code(page)
+        assert hashes, address
+        assert rules["script-src"] == hashes | {
+            "'self'",
+            "'unsafe-hashes'",
+            "'wasm-unsafe-eval'",
+        }
+        asking = {"search.html": {"'self'"}}.get(address)
+        assert rules.get("connect-src") == asking, address
+        # From nowhere but here, and what the page itself makes
+        others = set().union(*rules.values()) - rules["script-src"]
+        assert others <= {"'none'", "'unsafe-inline'", "data:", "blob:"}
+
+
+def test_a_page_with_a_live_part_loads_its_scripts_and_no_other_does(pages):
+    for address, page in pages.items():
+        parts = page.select("[data-live]")
+        scripts = page.select("script[src*='live/']")
+        names = [PurePosixPath(urlsplit(s["src"]).path).stem for s in scripts]
+        assert len(set(names)) == len(names), address
+        assert {part["data-live"] for part in parts} <= set(names), address
+        assert bool(parts) == bool(names), address
+        for part in parts:
+            assert part.get_text(strip=True), "for readers without scripts"
 
 
 def test_style_sheets_and_figures_fetch_nothing_from_another_host(site):
