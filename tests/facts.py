@@ -202,15 +202,15 @@ def printed(chapter: str, line: str) -> np.ndarray:
 # Shares in percent, and their intervals: of the loss of epoch 1 and of the
 # last, and of the test accuracy; where runs share the whole order, the last
 # 100, 20, 5, 2 and 1 minibatches
-BY_WEIGHTS = printed("10", "first weights {}% [{}%, {}%]")
-BY_ORDER = printed("10", "order {}% [{}%, {}%]")
-BY_ENDING = printed("10", "; gone: {}% [{}%, {}%]")
-LONG, SHORT, _ = printed("10", "the ending explains {}%")[0]
+BY_WEIGHTS = printed("11", "first weights {}% [{}%, {}%]")
+BY_ORDER = printed("11", "order {}% [{}%, {}%]")
+BY_ENDING = printed("11", "; gone: {}% [{}%, {}%]")
+LONG, SHORT, _ = printed("11", "the ending explains {}%")[0]
 MEASURED = import_module("endings").MEASURED
 # The sd of the last jumps: unchanged, falling lr, mean of the weights
-JUMPS = printed("10", "jumps: sd {}, {}% downward")[0]
-IMAGES_SHARE = printed("10", "test images in that variance: {}%")
-TRADED = printed("10", "pullovers and shirts: r = {} [{}, {}]")
+JUMPS = printed("11", "jumps: sd {}, {}% downward")[0]
+IMAGES_SHARE = printed("11", "test images in that variance: {}%")
+TRADED = printed("11", "pullovers and shirts: r = {} [{}, {}]")
 LEAN = printed("a", "r = {} [{}, {}]; skewness {}, left {}")
 TWIN_LOSSES = printed(
     "a", "in loss, epochs 0 to 9: " + ", ".join(10 * ["{}"])

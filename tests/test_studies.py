@@ -106,10 +106,10 @@ def test_a_study_gives_the_rows_that_the_book_has(
     ("chapter", "name"),
     [
         *(
-            ("12_departures", name)
+            ("13_departures", name)
             for name in ("rates", "changes", "seconds")
         ),
-        *(("13_contest", name) for name in ("contest_rates", "contest")),
+        *(("14_contest", name) for name in ("contest_rates", "contest")),
     ],
 )
 def test_the_chapter_names_the_seeds_of_a_study(chapter, name, read_study):
