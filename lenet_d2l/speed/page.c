@@ -481,14 +481,14 @@ float *predict(int first)
     return (float *)logits;
 }
 
-/* How many of the first n images of the test the net gets right */
-int evaluate(int n)
+/* How many of n images, from image `first` on, the net gets right */
+int evaluate(int first, int n)
 {
     int correct = 0;
-    for (int first = 0; first < n; first += CHUNK) {
-        predict(TRAIN + first);
-        for (int m = 0; m < CHUNK && first + m < n; m++)
-            correct += answer(m) == labels[TRAIN + first + m];
+    for (int done = 0; done < n; done += CHUNK) {
+        predict(first + done);
+        for (int m = 0; m < CHUNK && done + m < n; m++)
+            correct += answer(m) == labels[first + done + m];
     }
     return correct;
 }

@@ -3,7 +3,7 @@
 /* The small tools that all live parts of the book share: elements, controls,
    numbers as text, and the one line that screen readers are told. */
 
-globalThis.live = { parts: {} };
+globalThis.live = { parts: {}, data: {} };
 
 {
   /* An element. An attribute whose value is a function listens to the event
