@@ -1,0 +1,249 @@
+"use strict";
+
+/* What one sees of a training: its curves over those of the book's runs, the
+   norm of each layer's gradient, the filters of C1, and some numbers. */
+
+{
+  const LAYERS = ["C1", "C3", "F5", "F6", "output"];
+  const DASHES = [undefined, "8 3", "2 3", "8 3 2 3", "12 4"];
+  /* As the Animator's: colour and dashes */
+  const METRICS = {
+    train_loss: { name: "train loss", colour: 1 },
+    train_acc: { name: "train acc", colour: 4, dash: "6 3" },
+    test_acc: { name: "test acc", colour: 3, dash: "6 3 2 3" },
+  };
+  const FILTERS = 6, SIDE = 5, SCALE = 2; // Chapter 9's colours reach as far
+  const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"];
+  const STILL = 1000; // Milliseconds between pictures if motion is unwanted
+
+  function short(value) {
+    if (value === undefined) return "–";
+    return value < 1000 ? live.fixed(value, 3) : value.toExponential(2);
+  }
+
+  function bands({ steps, ...metrics }) {
+    return Object.entries(METRICS).map(([metric, { name, colour }]) => ({
+      name,
+      colour,
+      x: steps,
+      low: metrics[metric].low,
+      middle: metrics[metric].median,
+      high: metrics[metric].high,
+    }));
+  }
+
+  function facts() {
+    const shown = {};
+    const root = live.element("dl", { class: "live-facts" });
+    for (
+      const name of [
+        "Epochs done",
+        "Steps",
+        "Loss, this epoch",
+        "Accuracy, this epoch",
+        "Images a second",
+      ]
+    ) {
+      shown[name] = live.element("dd", {}, "–");
+      root.append(
+        live.element(
+          "div",
+          {},
+          live.element("dt", {}, name),
+          shown[name],
+        ),
+      );
+    }
+    return {
+      root,
+      show(texts) {
+        Object.values(shown).forEach((dd, i) => dd.textContent = texts[i]);
+      },
+    };
+  }
+
+  function filters() {
+    const canvases = ORDINALS.map((name) =>
+      live.element("canvas", {
+        width: SIDE,
+        height: SIDE,
+        role: "img",
+        "aria-label": `The ${name} filter of C1`,
+      })
+    );
+    const rows = live.element("div", {
+      class: "live-scroll",
+      tabindex: 0,
+      role: "region",
+      "aria-label": "The filters' weights",
+    });
+    let weights = new Float32Array(FILTERS * SIDE ** 2);
+    const tell = () => {
+      if (!behind.open) return;
+      rows.replaceChildren(live.table(
+        ["filter, row", "1", "2", "3", "4", "5"],
+        Array.from({ length: FILTERS * SIDE }, (_, i) => [
+          `${ORDINALS[Math.floor(i / SIDE)]}, ${i % SIDE + 1}`,
+          ...Array.from(
+            weights.subarray(i * SIDE, (i + 1) * SIDE),
+            (weight) => live.fixed(weight, 2),
+          ),
+        ]),
+      ));
+    };
+    const behind = live.element(
+      "details",
+      { toggle: tell },
+      live.element("summary", {}, "These weights as a table"),
+      rows,
+    );
+    return {
+      root: live.element(
+        "div",
+        {},
+        live.element(
+          "figure",
+          { class: "live-filters" },
+          canvases,
+          live.element(
+            "figcaption",
+            {},
+            `The six filters of C1. Blue is −${SCALE} or less, white 0, red ` +
+              `${SCALE} or more.`,
+          ),
+        ),
+        behind,
+      ),
+      show(all) {
+        weights = all;
+        canvases.forEach((canvas, i) => {
+          const mine = all.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2);
+          live.drawMap(canvas, mine, SIDE, SIDE, -SCALE, SCALE, "signed");
+        });
+        tell();
+      },
+    };
+  }
+
+  function curves() {
+    const { spread } = live.data;
+    const marks = spread.steps.map((x, i) => ({ x, text: String(i + 1) }));
+    const chart = live.chart({
+      label: "Loss and accuracy of your training by step, over those of the " +
+        "book's runs",
+      xLabel: "step",
+      yLabel: "loss (nats), accuracy",
+      x: [0, 1],
+      y: [0, 2.6],
+      height: 360,
+      bands: bands(spread),
+      rules: [{ y: Math.log(10), text: "ln 10: guessing" }],
+      marks,
+      marksLabel: "epochs of 60,000 images",
+      name: 11,
+    });
+    const gradient = live.chart({
+      label: "Norm of the gradient of each layer's weights by step",
+      xLabel: "step",
+      yLabel: "norm of the gradient",
+      x: [0, 1],
+      y: [1e-4, 10],
+      log: true,
+      height: 260,
+      name: 7,
+    });
+    const note = live.element("p");
+    const numbers = facts(), maps = filters();
+    const kept = Object.entries(METRICS).map(([metric, { name, dash }]) => ({
+      metric,
+      line: chart.line(`${name}, before`, { colour: 6, dash }),
+    })).filter(({ metric }) => metric !== "train_acc");
+    const metrics = Object.fromEntries(
+      Object.entries(METRICS).map(([metric, { name, ...look }]) => [
+        metric,
+        chart.line(name, { ...look, dots: true }),
+      ]),
+    );
+    const soFar = chart.line("so far", { colour: 5, dash: "2 2", often: true });
+    const norms = LAYERS.map((name, i) =>
+      gradient.line(name, { colour: i + 1, dash: DASHES[i], often: true })
+    );
+    let total = 0, drawn = 0;
+
+    return {
+      root: live.element(
+        "div",
+        {},
+        numbers.root,
+        chart.root,
+        note,
+        live.element(
+          "div",
+          { class: "live-pair" },
+          live.element(
+            "div",
+            {},
+            gradient.root,
+            live.element("p", {}, "Where a line ends, its norm is 0."),
+          ),
+          maps.root,
+        ),
+      ),
+      /* Say how the settings differ from those of the bands. */
+      compare(values) {
+        const found = live.differences(values);
+        note.textContent = `Pale: 5 % to 95 % of the book's ${spread.seeds} ` +
+          "runs with the post's settings, dotted their median. " +
+          (found.length
+            ? `Your training differs: ${found.join("; ")}.`
+            : "Your training has the same settings.");
+      },
+      /* Make room for so many steps. */
+      room(steps) {
+        total = steps;
+        for (const each of [chart, gradient]) {
+          each.limits({ x: [0, Math.max(steps, 20)] });
+        }
+      },
+      /* The curves of the last training go, or stay in grey. */
+      clear(keep) {
+        for (const { metric, line } of kept) {
+          line.set(keep ? metrics[metric].points : []);
+        }
+        const mine = [...Object.values(metrics), soFar, ...norms];
+        mine.forEach((line) => line.clear());
+        numbers.show(["–", "–", "–", "–", "–"]);
+      },
+      progress(state) {
+        const { step, batches, loss, accuracy, norms: sizes } = state;
+        if (!step) return;
+        numbers.show([
+          Math.floor(step / batches),
+          `${step.toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`,
+          short(loss),
+          short(accuracy),
+          Math.round(state.imagesPerSecond).toLocaleString("en-US"),
+        ]);
+        const now = performance.now();
+        if (live.reducedMotion() && now - drawn < STILL) return;
+        drawn = now;
+        if (soFar.points.at(-1)?.[0] !== step) {
+          soFar.add(step, loss);
+          norms.forEach((line, i) => line.add(step, sizes[i]));
+        }
+        maps.show(state.weights);
+      },
+      epoch(record) {
+        for (const [metric, line] of Object.entries(metrics)) {
+          line.add(record.step, record[metric]);
+        }
+      },
+      /* Weights that no training here has made. */
+      show(weights) {
+        maps.show(weights);
+      },
+    };
+  }
+
+  Object.assign(live, { curves });
+}

@@ -1,0 +1,71 @@
+"use strict";
+
+/* The guided experiments. Their words stand in the page, one section each,
+   marked with data-experiment; here are their settings. Each section gets a
+   button that sets the controls, and what it folds opens after its run. */
+
+{
+  /* What each changes in the settings that the page begins with */
+  const EXPERIMENTS = {
+    plateau: {},
+    rate: { rate: 0.1 },
+    relu: { activation: "relu" },
+    twice: { epochs: 10 },
+    seed: {},
+  };
+  const TWO_RUNS = ["twice", "seed"]; // The first stays, in grey
+
+  /* `setUp(values, keep, text)` sets the controls and says the text;
+     `earlier()` gives the settings of the last finished training, if any.
+     Gives `ended()`, to be told that a training has ended. */
+  function experiments({ setUp, earlier }) {
+    let current;
+
+    function prepare(name, section) {
+      const values = { ...live.trainingDefaults, ...EXPERIMENTS[name] };
+      const title = section.querySelector("h2, h3, h4, h5, strong")
+        ?.textContent.replace(/#$/, "").trim() ?? name;
+      let text = "Press Start.";
+      if (name === "twice") {
+        text = "Press Start, and when the run is done press Start again. " +
+          "The page compares the weights of the two runs.";
+      } else if (name === "seed") {
+        const last = earlier();
+        const same = last &&
+          Object.keys(values).every((key) =>
+            key === "seed" || values[key] === last[key]
+          );
+        if (same) values.seed = last.seed + 1;
+        text = same
+          ? `The seed is ${values.seed} now. Press Start.`
+          : "Press Start. When the run is done, set up this experiment " +
+            "again: the next run gets another seed.";
+      }
+      current = { name, section };
+      setUp(values, TWO_RUNS.includes(name), `“${title}” is set up. ${text}`);
+    }
+
+    for (const section of document.querySelectorAll("[data-experiment]")) {
+      const name = section.dataset.experiment;
+      if (!Object.hasOwn(EXPERIMENTS, name)) continue;
+      section.classList.add("live", "live-experiment");
+      section.append(
+        live.button("Set up this experiment", () => prepare(name, section)),
+      );
+    }
+
+    return {
+      /* The section whose experiment is set up, if one is. */
+      get section() {
+        return current?.section;
+      },
+      ended() {
+        current?.section.querySelectorAll("details").forEach((details) => {
+          details.open = true;
+        });
+      },
+    };
+  }
+
+  Object.assign(live, { experiments });
+}

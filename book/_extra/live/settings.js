@@ -1,0 +1,232 @@
+"use strict";
+
+/* The settings of a training: their controls, their limits, and how they
+   differ from the post's. */
+
+{
+  const CHOICES = {
+    activation: [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"]],
+    pooling: [["mean", "mean"], ["max", "max"]],
+    first: [["xavier", "Xavier's"], ["pytorch", "PyTorch's"]],
+  };
+  const LABELS = {
+    seed: "Seed",
+    activation: "Activation",
+    pooling: "Pooling",
+    first: "First weights",
+    batch: "Minibatch size",
+    epochs: "Epochs",
+  };
+  const WHOLE = {
+    seed: { min: 0, max: 2 ** 32 - 1 },
+    batch: { min: 1, max: 60000 },
+    epochs: { min: 1, max: 1000 },
+  };
+  /* The recipe of the post that the book follows */
+  const POST = {
+    data: "files",
+    seed: 0,
+    rate: 0.9,
+    activation: "sigmoid",
+    pooling: "mean",
+    first: "xavier",
+    batch: 256,
+    epochs: 10,
+  };
+  /* With a tenth of the images an epoch has a tenth of the steps, and three
+     of the post's epochs are the time in which most runs leave the plateau */
+  const EPOCHS = { part: 30, files: POST.epochs };
+  const DEFAULTS = { ...POST, data: "part", epochs: EPOCHS.part };
+
+  /* The slider's rates: one digit each, as in 0.001, 0.002, …, 10 */
+  const RATES = [0.001, 0.01, 0.1, 1].flatMap((power) =>
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => Number((n * power).toPrecision(1)))
+  );
+  RATES.push(10);
+
+  function nearest(rate) {
+    const far = (other) => Math.abs(Math.log(other / rate));
+    return RATES.reduce((a, b) => far(b) < far(a) ? b : a, RATES[0]);
+  }
+
+  /* For readAddress: from a text to a value, or undefined */
+  const READERS = {
+    data: (text) => Object.hasOwn(EPOCHS, text) ? text : undefined,
+    rate(text) {
+      const rate = Number(text);
+      return text.trim() && rate >= 0 && rate < Infinity ? rate : undefined;
+    },
+  };
+  for (const [name, { min, max }] of Object.entries(WHOLE)) {
+    READERS[name] = (text) => {
+      const n = Number(text);
+      const good = /^\d+$/.test(text) && n >= min && n <= max;
+      return good ? n : undefined;
+    };
+  }
+  for (const [name, options] of Object.entries(CHOICES)) {
+    READERS[name] = (text) =>
+      options.some(([value]) => value === text) ? text : undefined;
+  }
+
+  /* The controls. `change(name)` hears what the reader changes; `data` are
+     the controls of live.dataset. Those of `fixed` can't change during a
+     training; the learning rate can. */
+  function settings({ change, data }) {
+    const values = { ...DEFAULTS };
+    const controls = {};
+    const heard = (name) => (value) => {
+      values[name] = value;
+      change(name);
+    };
+    for (const [name, label] of Object.entries(LABELS)) {
+      const options = CHOICES[name]?.slice();
+      const make = options ? live.choice : live.numberField;
+      controls[name] = make({
+        label,
+        options,
+        ...WHOLE[name],
+        step: 1,
+        value: values[name],
+        change: heard(name),
+      });
+    }
+    const slider = live.slider({
+      label: "Learning rate",
+      min: 0,
+      max: RATES.length - 1,
+      step: 1,
+      value: RATES.indexOf(values.rate),
+      format: () => String(values.rate),
+      change: (at) => {
+        values.rate = controls.rate.value = RATES[at];
+        slider.value = at; // So that its output shows the new rate
+        change("rate");
+      },
+    });
+    controls.rate = live.numberField({
+      label: "or as a number",
+      min: 0,
+      value: values.rate,
+      change: (rate) => {
+        values.rate = rate;
+        slider.value = RATES.indexOf(nearest(rate));
+        change("rate");
+      },
+    });
+
+    const why = live.element("p", { id: live.newId(), hidden: true });
+    why.textContent = "These can't change while a training is under way. " +
+      "Reset frees them.";
+    const fixed = live.element(
+      "fieldset",
+      { class: "live-fields", "aria-describedby": why.id },
+      live.element("legend", {}, "What a training begins with"),
+      data.root,
+      live.element(
+        "div",
+        { class: "live-row" },
+        Object.keys(LABELS).map((name) => controls[name].root),
+      ),
+    );
+
+    return {
+      root: live.element(
+        "div",
+        {},
+        fixed,
+        why,
+        live.element(
+          "div",
+          { class: "live-row" },
+          slider.root,
+          controls.rate.root,
+        ),
+      ),
+      get values() {
+        return { ...values, data: data.value };
+      },
+      /* Some values, or all. */
+      set(some) {
+        for (const [name, value] of Object.entries(some)) {
+          if (name === "data") {
+            data.value = value;
+            continue;
+          }
+          values[name] = value;
+          controls[name].value = value;
+        }
+        slider.value = RATES.indexOf(nearest(values.rate));
+      },
+      /* Another data set has epochs of another length. */
+      dataChanged() {
+        if (Object.values(EPOCHS).includes(values.epochs)) {
+          this.set({ epochs: EPOCHS[data.value] });
+        }
+      },
+      freeze(yes) {
+        fixed.disabled = yes;
+        why.hidden = !yes;
+      },
+      /* Offer to go on from weights that the reader has loaded. */
+      offerLoaded() {
+        const { input } = controls.first;
+        if (!input.querySelector("[value=loaded]")) {
+          input.append(
+            live.element("option", { value: "loaded" }, "the loaded ones"),
+          );
+        }
+      },
+      /* What a field holds that is no setting, in words. */
+      fault() {
+        for (const name of [...Object.keys(WHOLE), "rate"]) {
+          const { input } = controls[name];
+          if (!input.validity.valid) {
+            input.focus();
+            const label = LABELS[name] ?? "Learning rate";
+            return `${label}: ${input.validationMessage}`;
+          }
+        }
+        return "";
+      },
+    };
+  }
+
+  /* How settings differ from the post's, as a list of words. The seed may
+     differ, and the number of epochs: the first ones are the same. */
+  function differences(values) {
+    const named = (name, value) =>
+      CHOICES[name].find(([known]) => known === value)?.[1] ?? "loaded";
+    const found = [];
+    if (values.data === "part") {
+      found.push(
+        "it sees 6,000 of the 60,000 images, so it has " +
+          `${Math.ceil(6000 / values.batch)} steps per epoch, and an epoch's ` +
+          "mean covers fewer steps",
+      );
+    }
+    if (values.rate !== POST.rate) {
+      found.push(`learning rate ${values.rate}, not ${POST.rate}`);
+    }
+    if (values.changed) found.push("the learning rate changed under way");
+    for (const name of Object.keys(CHOICES)) {
+      if (values[name] !== POST[name]) {
+        found.push(
+          `${LABELS[name].toLowerCase()} ${named(name, values[name])}, not ` +
+            named(name, POST[name]),
+        );
+      }
+    }
+    if (values.batch !== POST.batch) {
+      found.push(`minibatches of ${values.batch} images, not ${POST.batch}`);
+    }
+    return found;
+  }
+
+  Object.assign(live, {
+    settings,
+    differences,
+    trainingDefaults: DEFAULTS,
+    trainingReaders: READERS,
+  });
+}
