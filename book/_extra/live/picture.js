@@ -1,0 +1,284 @@
+"use strict";
+
+/* A picture as LeNet's input: what `read_picture` of the book's package does
+   (chapter 9 shows it), with Pillow's arithmetic, so that both give the same
+   784 numbers. */
+
+{
+  const SIDE = 28; // Pixels, of the data's images
+  const CLOSE = 0.05 * 255; // So near to the background still belongs to it
+  const LIGHT = 128; // Grey from which on a background is light
+  const MOST = 89_478_485; // Pixels; Pillow has the same limit
+  const LONGEST = 32_767; // Pixels, of a side: canvases end there
+  const HEAVIEST = 2 ** 28; // Bytes of a file
+  const STRIP = 2 ** 20; // Pixels in memory at a time
+
+  /* Half to even, as Python rounds. */
+  function rounded(number) {
+    const below = Math.floor(number), rest = number - below;
+    return rest > 0.5 || (rest === 0.5 && below % 2) ? below + 1 : below;
+  }
+
+  const greyOf = (red, green, blue) =>
+    (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
+
+  /* What shows of a white ground behind pixels that are transparent. */
+  function onWhite(data) {
+    for (let i = 3; i < data.length; i += 4) {
+      const alpha = data[i];
+      if (alpha === 255) continue;
+      for (let k = i - 3; k < i; k++) {
+        data[k] = Math.round(data[k] * alpha / 255) + 255 - alpha;
+      }
+    }
+    return data;
+  }
+
+  /* The median of the four corners, channel by channel. */
+  function background({ width, height, rows }) {
+    const last = 4 * (width - 1);
+    const ends = [rows(0, 1), rows(height - 1, 1)];
+    return [0, 1, 2].map((channel) => {
+      const four = ends.flatMap((row) => [row[channel], row[last + channel]]);
+      four.sort((a, b) => a - b);
+      return (four[1] + four[2]) >> 1;
+    });
+  }
+
+  /* Make the box larger until it holds all of these rows that differs from
+     the background. */
+  function widen(box, data, width, top, [red, green, blue]) {
+    for (let i = 0, pixel = 0; i < data.length; i += 4, pixel++) {
+      if (
+        Math.abs(data[i] - red) > CLOSE ||
+        Math.abs(data[i + 1] - green) > CLOSE ||
+        Math.abs(data[i + 2] - blue) > CLOSE
+      ) {
+        const x = pixel % width, y = top + (pixel - x) / width;
+        if (x < box.left) box.left = x;
+        if (x >= box.right) box.right = x + 1;
+        if (y < box.top) box.top = y;
+        if (y >= box.bottom) box.bottom = y + 1;
+      }
+    }
+  }
+
+  /* The middles of `count` equal parts of an edge. Steps are added up, and
+     the start is added last, since Pillow rounds so, too. */
+  function places(start, edge, count) {
+    const found = [], step = edge / count;
+    for (let at = step / 2; found.length < count; at += step) {
+      found.push(start + Math.floor(at));
+    }
+    return found;
+  }
+
+  /* Twice the image less its blur by a Gaussian; Pillow reckons with 32 bits
+     and leaves the outermost pixels as they are. */
+  const single = Math.fround;
+  const WEIGHTS = [-1, 0, 1].flatMap((y) =>
+    [-1, 0, 1].map((x) => -Math.exp(-(x * x + y * y) / 2))
+  );
+  const SUM = WEIGHTS.reduce((a, b) => a + b);
+  WEIGHTS[4] -= 2 * SUM;
+  const KERNEL = WEIGHTS.map((weight) => single(single(weight) / single(-SUM)));
+
+  function sharpened(grey, width, height) {
+    const sharp = grey.slice();
+    for (let y = 1; y < height - 1; y++) {
+      for (let x = 1; x < width - 1; x++) {
+        let sum = 0.5;
+        for (const down of [1, 0, -1]) {
+          const at = (y + down) * width + x, k = 4 - 3 * down;
+          const left = single(grey[at - 1] * KERNEL[k - 1]);
+          const middle = single(grey[at] * KERNEL[k]);
+          const right = single(grey[at + 1] * KERNEL[k + 1]);
+          sum = single(sum + single(single(left + middle) + right));
+        }
+        sharp[y * width + x] = Math.max(0, Math.min(255, Math.floor(sum)));
+      }
+    }
+    return sharp;
+  }
+
+  /* All the work, in pieces, so that a large picture needn't hold up the
+     page. A picture has a width, a height, and `rows(top, count)`, which are
+     bytes of red, green, blue and alpha. `tell` hears what was done. */
+  function* prepare({ width, height, rows: raw }, tell) {
+    const rows = (top, count) => onWhite(raw(top, count));
+    const ground = background({ width, height, rows });
+    const box = { left: width, top: height, right: 0, bottom: 0 };
+    const strip = Math.ceil(STRIP / width);
+    for (let top = 0; top < height; top += strip) {
+      const count = Math.min(strip, height - top);
+      widen(box, rows(top, count), width, top, ground);
+      yield;
+    }
+    if (!box.right) throw new Error("is empty: it has one colour");
+
+    const groundGrey = greyOf(...ground), light = groundGrey >= LIGHT;
+    const own = !light && width === SIDE && height === SIDE;
+    const bright = (data, x) => {
+      const grey = greyOf(data[4 * x], data[4 * x + 1], data[4 * x + 2]);
+      if (own) return grey;
+      return Math.max(0, light ? groundGrey - grey : grey - groundGrey);
+    };
+    if (own) {
+      const data = rows(0, SIDE);
+      tell(
+        "The picture has the size and the dark background of the data’s " +
+          "own images. It is left as it is.",
+      );
+      return Float32Array.from(
+        { length: SIDE * SIDE },
+        (_, i) => bright(data, i) / 255,
+      );
+    }
+
+    let seen = false;
+    for (let y = box.top; y < box.bottom && !seen; y++) {
+      const data = rows(y, 1);
+      for (let x = box.left; x < box.right && !seen; x++) {
+        seen = bright(data, x) > 0;
+      }
+      if (y % 256 === 0) yield;
+    }
+    if (!seen) throw new Error("is empty: nothing stands out in grey");
+
+    const wide = box.right - box.left, high = box.bottom - box.top;
+    const scale = SIDE / Math.max(wide, high);
+    const columns = Math.max(1, rounded(scale * wide));
+    const lines = Math.max(1, rounded(scale * high));
+    const xs = places(box.left, wide, columns);
+    const small = places(box.top, high, lines).flatMap((y) => {
+      const data = rows(y, 1);
+      return xs.map((x) => bright(data, x));
+    });
+    const pixels = new Float32Array(SIDE * SIDE);
+    const left = rounded((SIDE - columns) / 2);
+    const top = rounded((SIDE - lines) / 2);
+    sharpened(small, columns, lines).forEach((grey, i) => {
+      const x = i % columns, y = (i - x) / columns;
+      pixels[(top + y) * SIDE + left + x] = grey / 255;
+    });
+    tell(
+      `Trimmed from ${width}×${height} pixels to the ${wide}×${high} that ` +
+        `stand out, scaled to ${columns}×${lines}, sharpened, centred on ` +
+        `28×28${light ? ", and negated: its background is light" : ""}.`,
+    );
+    return pixels;
+  }
+
+  /* The 784 numbers of an ImageData. */
+  function preparePicture(image, tell = () => {}) {
+    const { width, height, data } = image;
+    const work = prepare({
+      width,
+      height,
+      rows: (top, count) =>
+        data.slice(4 * width * top, 4 * width * (top + count)),
+    }, tell);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done) return value;
+    }
+  }
+
+  /* Width and height as the head of a file has them; null if it is none of a
+     picture. Nothing is decoded: a small file can hold an enormous picture. */
+  async function sizeOf(file) {
+    const read = async (from, count) =>
+      new DataView(await file.slice(from, from + count).arrayBuffer());
+    const head = await read(0, 32);
+    const text = String.fromCharCode(...new Uint8Array(head.buffer));
+    if (text.startsWith("\x89PNG\r\n\x1a\n")) {
+      return [head.getUint32(16), head.getUint32(20)];
+    }
+    if (/^GIF8[79]a/.test(text)) {
+      return [head.getUint16(6, true), head.getUint16(8, true)];
+    }
+    if (text.startsWith("BM")) {
+      return [head.getInt32(18, true), Math.abs(head.getInt32(22, true))];
+    }
+    if (/^RIFF.{4}WEBPVP8/s.test(text)) {
+      const kind = text[15], bits = head.getUint32(21, true);
+      if (kind === "X") {
+        return [24, 27].map((at) => (head.getUint32(at, true) & 0xffffff) + 1);
+      }
+      if (kind === "L") return [(bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1];
+      return [26, 28].map((at) => head.getUint16(at, true) & 0x3fff);
+    }
+    if (!text.startsWith("\xff\xd8\xff")) return null;
+    for (let at = 2; at < file.size;) { // JPEG: from segment to segment
+      const segment = await read(at, 9), kind = segment.getUint8(1);
+      if (kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind)) {
+        return [segment.getUint16(7), segment.getUint16(5)];
+      }
+      at += 2 + segment.getUint16(2);
+    }
+    return null;
+  }
+
+  /* A file as a picture, decoded whole and drawn strip by strip. */
+  async function decode(file) {
+    if (file.size > HEAVIEST) {
+      throw new Error("has more than 256 MB; make it smaller");
+    }
+    const size = await sizeOf(file).catch(() => null);
+    if (!size) {
+      throw new Error("is no picture in PNG, JPEG, WebP, GIF or BMP");
+    }
+    if (size[0] * size[1] > MOST) {
+      const most = MOST.toLocaleString("en");
+      throw new Error(`has more than ${most} pixels; make it smaller`);
+    }
+    if (Math.max(...size) > LONGEST) {
+      const most = LONGEST.toLocaleString("en");
+      throw new Error(
+        `has a side of more than ${most} pixels; make it smaller`,
+      );
+    }
+    // Colours as the file has them: Pillow corrects none
+    const options = { colorSpaceConversion: "none" };
+    const bitmap = await createImageBitmap(file, options).catch(() => {
+      throw new Error("is damaged, or too large for this browser");
+    });
+    const { width, height } = bitmap;
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = Math.min(height, Math.ceil(STRIP / width));
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "white"; // Behind what is transparent
+    return {
+      width,
+      height,
+      rows(top, count) {
+        context.fillRect(0, 0, width, count);
+        context.drawImage(bitmap, 0, -top);
+        return context.getImageData(0, 0, width, count).data;
+      },
+      close: () => bitmap.close(),
+    };
+  }
+
+  /* The 784 numbers of a picture file. */
+  async function openPicture(file, tell = () => {}) {
+    try {
+      const picture = await decode(file);
+      try {
+        const work = prepare(picture, tell);
+        for (;;) {
+          const { done, value } = work.next();
+          if (done) return value;
+          await new Promise((go) => setTimeout(go));
+        }
+      } finally {
+        picture.close();
+      }
+    } catch (error) {
+      throw new Error(`${file.name} ${error.message}`, { cause: error });
+    }
+  }
+
+  Object.assign(live, { openPicture, preparePicture });
+}
