@@ -15,8 +15,8 @@ from sphinx.application import Sphinx
 
 # The scripts of each part, in the order in which the browser has to run them
 PARTS = {
-    "window": "dom maps data data/boot window",
-    "bowl": "dom chart bowl",
+    "window": "dom data data/boot maps window",
+    "bowl": "dom bowl",
     "look": "dom maps net data data/weights data/images data/measured"
     " safetensors picture draw distort input explain look",
     "train": "dom maps net data safetensors chart data/spread training train",
