@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +28,7 @@ CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 SOLUTIONS = sorted(BOOK.glob("solutions/*.ipynb"))
 NOTEBOOKS = CHAPTERS + SOLUTIONS
 STUDIES = BOOK / "studies"
+LIVE = BOOK / "_extra/live"
 sys.path.append(str(STUDIES))  # Where the book's studies are defined
 
 # The same examples at each run, however slow the machine
@@ -112,6 +114,54 @@ def defined_study(name):
     if name in ("seeds", "plain", "avx2"):
         return Study({"post": Recipe()})
     return import_module(name).STUDY
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window."""
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("Chromium is not installed")
+    with api.sync_playwright() as playwright:
+        options = {"executable_path": chromium, "args": ["--no-sandbox"]}
+        with playwright.chromium.launch(**options) as launched:
+            yield launched
+
+
+@pytest.fixture
+def open_live(browser, tmp_path):
+    """How to open, from disk, a page with some of the live scripts.
+
+    No error may reach the page's console while the test runs.
+    """
+    errors, opened = [], []
+
+    def open_page(scripts, body="", **settings):
+        file = tmp_path / f"live{len(opened)}.html"
+        sources = "".join(
+            f'<script src="{LIVE.as_uri()}/{name}.js"></script>'
+            for name in scripts.split()
+        )
+        file.write_text(
+            f'<!doctype html><html lang="en"><meta charset="utf-8">'
+            f"<title>Live</title>"
+            f'<link rel="stylesheet" href="{LIVE.as_uri()}/live.css">'
+            f"<main>{body}</main>{sources}"
+        )
+        opened.append(browser.new_page(**settings))
+        opened[-1].on("pageerror", errors.append)
+        opened[-1].on(
+            "console",
+            lambda said: said.type == "error" and errors.append(said.text),
+        )
+        opened[-1].goto(file.as_uri())
+        return opened[-1]
+
+    yield open_page
+    for page in opened:
+        page.close()
+    assert not errors
 
 
 @pytest.fixture
