@@ -150,7 +150,7 @@ def open_live(browser, tmp_path):
             f"<main>{body}</main>{sources}"
         )
         opened.append(browser.new_page(**settings))
-        opened[-1].on("pageerror", errors.append)
+        opened[-1].on("pageerror", lambda error: errors.append(str(error)))
         opened[-1].on(
             "console",
             lambda said: said.type == "error" and errors.append(said.text),

@@ -7,9 +7,9 @@
   const A = 2; // How sharply the bowl bends: loss = A/2 · w²
   const LIMIT = 2 / A;
   const WIDE = 2.2; // The picture shows w from -WIDE to WIDE
-  const CLOSE = 0.15; // So near to the limit the reader has found it
-  const REST = 0.001, FAR = 100, MOST = 50; // Where a run ends
-  const PAUSE = 600; // Milliseconds from step to step
+  const CLOSE = 0.12; // So near to the limit the reader has found it
+  const REST = 0.001, FAR = 100, MOST = 80; // Where a run ends
+  const PAUSE = 350; // Milliseconds from step to step
 
   const loss = (w) => A / 2 * w ** 2;
   const slope = (w) => A * w;
@@ -154,7 +154,7 @@
           : Math.abs(w) > FAR
           ? "The ball is far out, and every step leads farther."
           : steps.length - first >= MOST
-          ? "It would go on like this."
+          ? "It would jump to and fro for ever."
           : "";
         if (ends) {
           halt();
