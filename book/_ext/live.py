@@ -18,8 +18,8 @@ PARTS = {
     "window": "dom data data/boot maps window",
     "bowl": "dom bowl",
     "look": "dom maps net data data/weights data/images data/measured"
-    " safetensors picture draw distort input explain look",
-    "train": "dom maps net data safetensors chart data/spread training train",
+    " picture draw distort input explain layers look",
+    "train": "dom maps net data safetensors train",
 }
 PLACE = re.compile(r'\bdata-live="(\w+)"')
 
