@@ -11,9 +11,11 @@ SOURCES := $(shell find book -type f -not -path 'book/_build/*' -not -path \
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb)) \
 	$(wildcard book/solutions/*.ipynb)
 TRAINING := book/07_training.ipynb
+SCRIPTS := $(wildcard book/_extra/live/*.js)
 
 .DEFAULT_GOAL := help
-.PHONY: help book install check test mutate mutants execute serve clean
+.PHONY: help book install check test mutate mutants execute live wasm serve \
+	clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' \
@@ -58,6 +60,8 @@ define lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deno fmt --check --quiet $(SCRIPTS)
+	$(BIN)/deno lint --quiet $(SCRIPTS)
 	$(BIN)/python -c 'import lenet_d2l as l; l.load_data_fashion_mnist(256)'
 endef
 
@@ -90,6 +94,12 @@ execute: $(READY) ## Run the notebooks and store their outputs and the run
 		if [ $$notebook = $(TRAINING) ]; then \
 			cp -r book/runs/latest/. lenet_d2l/results/published/ || exit 1; fi; \
 	done
+
+live: $(READY) ## Write the data of what a reader can move in the pages
+	$(BIN)/python book/live.py
+
+wasm: $(READY) ## Compile the net that a reader can train in the page
+	$(BIN)/python book/live.py engine
 
 serve: book ## Build, then serve the book on localhost, port 8000
 	.venv-book/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE)

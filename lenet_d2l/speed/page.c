@@ -12,7 +12,7 @@
 
 #include "convolution.h"
 
-enum { IMAGES = 70000, TRAIN = 60000, CLASSES = 10, F5 = 120, F6 = 84 };
+enum { IMAGES = 70000, TRAIN = 60000, CLASSES = 10, C5 = 120, F6 = 84 };
 enum { GROUPS = 4, CHUNK = GROUPS * LANES }; /* Images at a time */
 
 /* Settings */
@@ -26,7 +26,7 @@ int activation = SIGMOID, pooling = MEAN;
 
 typedef struct {
     float w1[C1][1][K][K], b1[C1], w2[C2][C1][K][K], b2[C2];
-    float w5[F5][FEATURES], b5[F5], w6[F6][F5], b6[F6];
+    float w5[C5][FEATURES], b5[C5], w6[F6][C5], b6[F6];
     float w7[CLASSES][F6], b7[CLASSES];
 } Net;
 
@@ -149,14 +149,14 @@ void draw_weights(int by_xavier)
 {
     first((float *)net.w1, C1, K * K);
     first((float *)net.w2, C2, C1 * K * K);
-    first((float *)net.w5, F5, FEATURES);
-    first((float *)net.w6, F6, F5);
+    first((float *)net.w5, C5, FEATURES);
+    first((float *)net.w6, F6, C5);
     first((float *)net.w7, CLASSES, F6);
     if (by_xavier) {
         xavier((float *)net.w1, C1 * K * K, K * K, C1 * K * K);
         xavier((float *)net.w2, C2 * C1 * K * K, C1 * K * K, C2 * K * K);
-        xavier((float *)net.w5, F5 * FEATURES, FEATURES, F5);
-        xavier((float *)net.w6, F6 * F5, F5, F6);
+        xavier((float *)net.w5, C5 * FEATURES, FEATURES, C5);
+        xavier((float *)net.w6, F6 * C5, C5, F6);
         xavier((float *)net.w7, CLASSES * F6, F6, CLASSES);
     }
 }
@@ -308,7 +308,7 @@ static void convolution_gradients(int here,
 /* The three linear layers, for CHUNK images: products of matrices, whose
    rows are read as vectors of four numbers of one image */
 
-static float x4[CHUNK][FEATURES], x5[CHUNK][F5], x6[CHUNK][F6];
+static float x4[CHUNK][FEATURES], x5[CHUNK][C5], x6[CHUNK][F6];
 float logits[CHUNK][CLASSES];
 
 typedef float four __attribute__((vector_size(16), aligned(4)));
@@ -392,9 +392,9 @@ static void through_activation(const float *x, float *dx, int n)
 static void forward(const uint32_t *which, int here)
 {
     features(which, here, x4);
-    linear(FEATURES, F5, 2, x4, net.w5, net.b5, x5);
-    activate((float *)x5, CHUNK * F5);
-    linear(F5, F6, 2, x5, net.w6, net.b6, x6);
+    linear(FEATURES, C5, 2, x4, net.w5, net.b5, x5);
+    activate((float *)x5, CHUNK * C5);
+    linear(C5, F6, 2, x5, net.w6, net.b6, x6);
     activate((float *)x6, CHUNK * F6);
     linear(F6, CLASSES, 2, x6, net.w7, net.b7, logits);
 }
@@ -417,7 +417,7 @@ int right;
    sum of the losses, cross entropies in nats. */
 static double backward(const uint32_t *which, int here, int size)
 {
-    static float d4[CHUNK][FEATURES], d5[CHUNK][F5], d6[CHUNK][F6];
+    static float d4[CHUNK][FEATURES], d5[CHUNK][C5], d6[CHUNK][F6];
     static float d7[CHUNK][CLASSES];
     double loss = 0;
     memset(d7, 0, sizeof d7);
@@ -434,10 +434,10 @@ static double backward(const uint32_t *which, int here, int size)
     linear_gradients(F6, CLASSES, 2, 3, x6, net.w7, d7, d6, gradient.w7,
                      gradient.b7);
     through_activation((float *)x6, (float *)d6, CHUNK * F6);
-    linear_gradients(F5, F6, 2, 5, x5, net.w6, d6, d5, gradient.w6,
+    linear_gradients(C5, F6, 2, 5, x5, net.w6, d6, d5, gradient.w6,
                      gradient.b6);
-    through_activation((float *)x5, (float *)d5, CHUNK * F5);
-    linear_gradients(FEATURES, F5, 2, 5, x4, net.w5, d5, d4, gradient.w5,
+    through_activation((float *)x5, (float *)d5, CHUNK * C5);
+    linear_gradients(FEATURES, C5, 2, 5, x4, net.w5, d5, d4, gradient.w5,
                      gradient.b5);
     convolution_gradients(here, d4);
     return loss;

@@ -57,7 +57,7 @@
       padding: 0,
     },
     { name: "S4", maps: 16, side: 5, from: 3, kind: "pooling" },
-    { name: "F5", maps: 120, side: 1, from: 4, kind: "linear", weights: 4 },
+    { name: "C5", maps: 120, side: 1, from: 4, kind: "linear", weights: 4 },
     { name: "F6", maps: 84, side: 1, from: 5, kind: "linear", weights: 6 },
     { name: "output", maps: 10, side: 1, from: 6, kind: "linear", weights: 8 },
   ];
