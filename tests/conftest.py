@@ -1,7 +1,9 @@
 """What several tests share: the data, loaded once, and a small part of it."""
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import sys
 from importlib import import_module
@@ -29,7 +31,8 @@ SOLUTIONS = sorted(BOOK.glob("solutions/*.ipynb"))
 NOTEBOOKS = CHAPTERS + SOLUTIONS
 STUDIES = BOOK / "studies"
 LIVE = BOOK / "_extra/live"
-sys.path.append(str(STUDIES))  # Where the book's studies are defined
+# Where the book's studies are defined, and what its live parts show
+sys.path += [str(STUDIES), str(BOOK)]
 
 # The same examples at each run, however slow the machine
 settings.register_profile(
@@ -57,6 +60,13 @@ def files_of_toc():
     rows = [row for part in toc["parts"] for row in part["chapters"]]
     rows += [page for row in rows for page in row.get("sections", [])]
     return [row["file"] for row in rows]
+
+
+def live_data(name):
+    """What a script of the live parts' data sets, by the names in it."""
+    script = (LIVE / f"data/{name}.js").read_text(encoding="utf-8")
+    found = re.findall(r"^live\.data\.(\w+) = (.*);$", script, re.M)
+    return {key: json.loads(value) for key, value in found}
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import torch
-from conftest import BOOK, STUDIES  # Makes the studies importable, too
+from conftest import BOOK, STUDIES, live_data  # And what it lets import
 from evidence import *  # noqa: F403
 from evidence import EVERY_EPOCH
 from scipy import stats
@@ -156,6 +156,15 @@ SECOND = (  # Losses of the second epoch, by seed and fault
     .query("epoch == 1")
     .pivot(index="seed", columns="variant", values="train_loss")
 )
+LEFT = (  # The step in which each of ten runs leaves the plateau
+    pd.read_csv(STUDIES / "plateau.csv")
+    .groupby("seed")
+    .apply(lambda r: r.step[r.loss.rolling(5, center=True).mean() < 2.2])
+    .groupby("seed")
+    .min()
+)
+live = import_module("live")
+LIVE = live_data("measured")["measured"]
 TIMED = import_module("seconds").TIMED
 FASTEST = (
     pd.read_csv(STUDIES / "seconds.csv").groupby("variant").seconds.min()

@@ -1,20 +1,18 @@
 """The page's compiled net, run here: how tests call its functions."""
 
-import re
 from base64 import b64decode
 
 import numpy as np
 import torch
 import wasmtime
-from conftest import LIVE
+from conftest import live_data
 
 WEIGHTS, TRAIN = 61706, 60_000
 
 
 def committed():
     """The compiled code that the page loads, and the digest of its source."""
-    script = (LIVE / "data/engine.js").read_text()
-    code, source = re.findall(r' = "(.*)";', script)
+    code, source = live_data("engine").values()
     return b64decode(code), source
 
 
