@@ -89,6 +89,12 @@
       Object.assign(this, { activation, pooling });
     }
 
+    /* The net that the book shows. */
+    static published() {
+      const numbers = live.bytes(live.data.weights).buffer;
+      return new LeNet(new Float32Array(numbers));
+    }
+
     /* A copy of all weights and biases. */
     weights() {
       return this.numbers.slice();
