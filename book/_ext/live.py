@@ -48,7 +48,6 @@ def add_scripts(
     ) + "".join(
         f'\n<script defer src="{address(f"{name}.js")}"></script>'
         for name in dict.fromkeys(scripts)
-        if Path(app.confdir, f"_extra/live/{name}.js").exists()
     )
 
 

@@ -274,29 +274,36 @@
     }
 
     root.append(
-      picture,
-      live.element("div", { class: "live-row" }, rate.root, start.root),
-      formula,
       live.element(
         "div",
-        { class: "live-row" },
-        live.button("Step", () => {
-          halt();
-          step();
-          live.announce(`w = ${live.fixed(w, 3)}. ${told.textContent}`);
-        }),
-        run,
-        live.button("Back to the start", () => {
-          reset();
-          live.announce(`w = ${live.fixed(w, 1)}`);
-        }),
+        { class: "live-sides" },
+        picture,
+        live.element(
+          "div",
+          {},
+          live.element("div", { class: "live-row" }, rate.root, start.root),
+          formula,
+          live.element(
+            "div",
+            { class: "live-row" },
+            live.button("Step", () => {
+              halt();
+              step();
+              live.announce(`w = ${live.fixed(w, 3)}. ${told.textContent}`);
+            }),
+            run,
+            live.button("Back to the start", () => {
+              reset();
+              live.announce(`w = ${live.fixed(w, 1)}`);
+            }),
+          ),
+          told,
+        ),
       ),
-      told,
       live.element(
         "p",
         { class: "live-small" },
-        "The rates that you have tried: " +
-          "| leads down, × doesn't.",
+        "The rates that you have tried: | leads down, × doesn't.",
       ),
       rates,
       found,
