@@ -2,10 +2,10 @@
 
 Source: the chapter "How the book is checked". From the same first weights
 and the same order of images, the ways of computing that were tried on CPUs
-gave the same run but for roundings, which stay far below ``TOLERANCE``. A run
-of another recipe, or of another seed, goes its own way within a few epochs.
-The check can judge only a run that starts as the other one: ``drawn`` says
-what a seed draws.
+and on one GPU gave the same run but for roundings, which stay far below
+``TOLERANCE``. A run of another recipe, or of another seed, goes its own way
+within a few epochs. The check can judge only a run that starts as the other
+one: ``drawn`` says what a seed draws.
 """
 
 import json
@@ -110,8 +110,8 @@ def check_against_published(
 
     The run was made from ``seed``; ``published`` is the folder of the
     others. Where the two do not start alike there is nothing to compare, and
-    the sentence says why. On a GPU, which nobody has measured yet, a
-    distance is told only.
+    the sentence says why. On a GPU, of which one model has
+    been measured, a distance is told only.
 
     Raises:
         AssertionError: on a CPU it is another run than the published one.
