@@ -2,7 +2,8 @@
 
 import base64
 import io
-from pathlib import Path
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -13,43 +14,12 @@ from torchvision.transforms import InterpolationMode
 
 from lenet_d2l import read_picture
 
-LIVE = Path(__file__).parents[1] / "book/_extra/live"
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium")
-    with playwright.sync_playwright() as p:
-        yield p.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+SCRIPTS = "dom maps data data/images data/measured picture draw distort input"
 
 
 @pytest.fixture
-def page(browser, tmp_path):
-    """A page from disk with the scripts of the first chapter's input."""
-    names = "dom maps data picture draw distort input"
-    scripts = "".join(
-        f'<script src="{(LIVE / name).as_uri()}.js"></script>'
-        for name in names.split()
-        if (LIVE / f"{name}.js").exists()
-    )
-    file = tmp_path / "page.html"
-    file.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8">'
-        f'<link rel="stylesheet" href="{(LIVE / "live.css").as_uri()}">'
-        f"<main></main>{scripts}"
-    )
-    page = browser.new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(error))
-    page.goto(file.as_uri())
-    yield page
-    page.close()
-    assert not errors
+def page(open_live):
+    return open_live(SCRIPTS)
 
 
 OPENED = """async ([name, text]) => {
@@ -142,21 +112,29 @@ def test_a_picture_file_becomes_the_same_numbers(page, images, tmp_path):
 
 
 def test_what_is_no_picture_is_refused_in_words(page):
-    """And an enormous one before it is decoded: this one has no pixels."""
+    """And an enormous one before it is decoded."""
     pale = Image.new("L", (100, 100), 200)
     pale.paste(255, (20, 20, 60, 60))
-    enormous = bytearray(png(Image.new("1", (1, 1)))[:33])
-    enormous[16:24] = (9460).to_bytes(4) * 2
-    long = bytearray(enormous)
-    long[16:24] = (32768).to_bytes(4) + (2).to_bytes(4)
+
+    def claiming(width, height):
+        """A picture of one pixel that says that it is of this size."""
+        content = bytearray(png(Image.new("1", (1, 1))))
+        content[16:24] = struct.pack(">II", width, height)
+        content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+        return bytes(content)
+
     for content, reason in [
-        (b"milk, bread, and a pair of shoes\n" * 9, "is no picture in PNG"),
-        (b"", "is no picture in PNG"),
+        (
+            b"milk, bread, and a pair of shoes\n" * 9,
+            "is no picture that this",
+        ),
+        (b"", "is no picture that this"),
         (png(Image.new("RGB", (50, 60), "red")), "it has one colour"),
         (png(pale), "nothing stands out in grey"),
         (png(boot())[:300], "is damaged, or too large"),
-        (bytes(enormous), "has more than 89,478,485 pixels"),
-        (bytes(long), "a side of more than 32,767 pixels"),
+        (claiming(9460, 9460), "is too large; it may have 89,478,485 pixels"),
+        (claiming(60000, 60000), "or an enormous one"),
+        (claiming(32768, 2), "32,767 to a side"),
     ]:
         message = opened(page, content, "list.png")["message"]
         assert message.startswith("list.png ")
@@ -210,3 +188,125 @@ def test_images_move_as_in_chapter_9(page, images):
     assert abs(added.std() - 0.1) < 0.01
     assert noise.min() == 0
     assert noise.max() == 1
+
+
+@pytest.fixture
+def chosen(page):
+    """The page with the part in it; returns the pixels that it gives."""
+    page.evaluate("""() => {
+      const main = document.querySelector("main");
+      globalThis.input = live.imageInput({ change: (x) => given = x });
+      globalThis.given = input.pixels;
+      main.append(input.root);
+    }""")
+    drawn = """async () => {
+      await new Promise((go) =>
+        requestAnimationFrame(() => requestAnimationFrame(go)));
+      return [...given];
+    }"""
+    return lambda: np.array(page.evaluate(drawn), "f4")
+
+
+def measured(page):
+    return page.locator(".live-changes > p").last.inner_text()
+
+
+def stored(page, i):
+    """Image `i` of those that come with the book, by the page's own data."""
+    data = page.evaluate("live.data.images")
+    pixels = np.frombuffer(base64.b64decode(data["pixels"]), np.uint8)
+    return data["list"][i], pixels.reshape(-1, 784)[i].astype("f4") / 255
+
+
+def test_stored_images_are_chosen_with_the_keyboard(page, chosen):
+    page.keyboard.press("Tab")
+    for key in ["End", "ArrowRight", "ArrowLeft", "Enter"]:
+        page.keyboard.press(key)
+    row, pixels = stored(page, 28)
+    assert np.array_equal(chosen(), pixels)
+    focused = page.locator("button:focus")
+    assert focused.get_attribute("aria-pressed") == "true"
+    name = focused.get_attribute("aria-label")
+    assert name.startswith(f"Ankle boot, image {row['index']} of the test")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    row, pixels = stored(page, 30)
+    assert row["kind"] == "mistake"
+    assert np.array_equal(chosen(), pixels)
+    answer = page.evaluate("live.data.classes")[np.argmax(row["logits"])]
+    name = page.locator("button:focus").get_attribute("aria-label")
+    assert name.endswith(f"; the published net says: {answer}")
+
+
+def test_an_accuracy_stands_only_where_it_was_measured(page, chosen):
+    accuracies = page.evaluate("live.data.measured")
+    before = chosen()
+    assert f"unchanged, the published net gets {0.77:.3f}" in measured(page)
+    right = page.get_by_label("Shift right")
+    right.fill("-2")
+    assert f"gets {accuracies['right']['-2']:.3f} right" in measured(page)
+    shifted = np.pad(before.reshape(28, 28), ((0, 0), (0, 2)))[:, 2:]
+    assert np.array_equal(chosen(), shifted.ravel())
+    page.get_by_label("Noise").fill("0.1")
+    assert measured(page).endswith("together wasn't measured.")
+    right.fill("0")
+    assert f"gets {accuracies['noise']['0.1']:.3f} right" in measured(page)
+    page.get_by_text("Undo all changes").click()
+    assert np.array_equal(chosen(), before)
+    right.fill("8")
+    assert measured(page).endswith("shifted like this wasn't measured.")
+    page.get_by_text("Undo all changes").click()
+    page.locator(".live-prepared").click()
+    assert measured(page).endswith("covered like this wasn't measured.")
+    covered = before.reshape(28, 28).copy()
+    covered[11:17, 11:17] = 0
+    assert np.array_equal(chosen(), covered.ravel())
+
+
+def test_a_drawing_becomes_what_python_makes_of_it(page, chosen, tmp_path):
+    """Drawn with the keyboard, filled with the mouse."""
+    first = chosen()
+    page.get_by_text("Draw one yourself").click()
+    pad = page.get_by_label("Drawing pad")
+
+    def expected():
+        text = pad.evaluate("(pad) => pad.toDataURL()").split(",")[1]
+        file = tmp_path / "drawing.png"
+        file.write_bytes(base64.b64decode(text))
+        return read_picture(file).numpy().ravel()
+
+    pad.focus()
+    for keys in [
+        ["ArrowUp", "ArrowLeft", " "],
+        ["Shift+ArrowDown", "Shift+ArrowRight", "Shift+ArrowUp"],
+        ["Shift+ArrowLeft", " ", "Shift+ArrowRight"],
+    ]:
+        for key in keys:
+            page.keyboard.press(key)
+    outline = expected()
+    assert np.array_equal(chosen(), outline)
+    assert "stand out, scaled to 28×28" in page.inner_text(".live-made")
+    page.get_by_label("Tool").select_option("fill an area")
+    pad.click(position={"x": 150, "y": 150})
+    assert np.array_equal(chosen(), expected())
+    assert chosen().sum() > outline.sum()
+    page.get_by_text("Undo", exact=True).click()
+    assert np.array_equal(chosen(), outline)
+    pad.press("Delete")
+    assert np.array_equal(chosen(), first)
+
+
+def test_a_bad_file_is_told_and_changes_nothing(page, chosen, tmp_path):
+    page.get_by_text("Open a picture of your own").click()
+
+    def offer(name, content):
+        (tmp_path / name).write_bytes(content)
+        page.get_by_label("Picture").set_input_files(tmp_path / name)
+
+    offer("boot.png", png(boot()))
+    page.get_by_text("Trimmed from 300×240 pixels to the 100×200").wait_for()
+    prepared = read_picture(tmp_path / "boot.png").numpy().ravel()
+    assert np.array_equal(chosen(), prepared)
+    offer("list.png", b"milk and bread")
+    page.get_by_text("list.png is no picture").wait_for()
+    assert np.array_equal(chosen(), prepared)

@@ -118,23 +118,12 @@
 
     const groundGrey = greyOf(...ground), light = groundGrey >= LIGHT;
     const own = !light && width === SIDE && height === SIDE;
+    if (own) Object.assign(box, { left: 0, top: 0, right: SIDE, bottom: SIDE });
     const bright = (data, x) => {
       const grey = greyOf(data[4 * x], data[4 * x + 1], data[4 * x + 2]);
       if (own) return grey;
       return Math.max(0, light ? groundGrey - grey : grey - groundGrey);
     };
-    if (own) {
-      const data = rows(0, SIDE);
-      tell(
-        "The picture has the size and the dark background of the data’s " +
-          "own images. It is left as it is.",
-      );
-      return Float32Array.from(
-        { length: SIDE * SIDE },
-        (_, i) => bright(data, i) / 255,
-      );
-    }
-
     let seen = false;
     for (let y = box.top; y < box.bottom && !seen; y++) {
       const data = rows(y, 1);
@@ -157,14 +146,17 @@
     const pixels = new Float32Array(SIDE * SIDE);
     const left = rounded((SIDE - columns) / 2);
     const top = rounded((SIDE - lines) / 2);
-    sharpened(small, columns, lines).forEach((grey, i) => {
+    (own ? small : sharpened(small, columns, lines)).forEach((grey, i) => {
       const x = i % columns, y = (i - x) / columns;
       pixels[(top + y) * SIDE + left + x] = grey / 255;
     });
     tell(
-      `Trimmed from ${width}×${height} pixels to the ${wide}×${high} that ` +
-        `stand out, scaled to ${columns}×${lines}, sharpened, centred on ` +
-        `28×28${light ? ", and negated: its background is light" : ""}.`,
+      own
+        ? "Left as it is: it has the size and the dark background of the " +
+          "data's own images."
+        : `Trimmed from ${width}×${height} pixels to the ${wide}×${high} ` +
+          `that stand out, scaled to ${columns}×${lines}, sharpened, centred ` +
+          `on 28×28${light ? ", and negated: its background is light" : ""}.`,
     );
     return pixels;
   }
@@ -184,58 +176,36 @@
     }
   }
 
-  /* Width and height as the head of a file has them; null if it is none of a
-     picture. Nothing is decoded: a small file can hold an enormous picture. */
+  /* Width and height of a file's picture. The browser reads them without
+     decoding it: a small file can hold an enormous picture. */
   async function sizeOf(file) {
-    const read = async (from, count) =>
-      new DataView(await file.slice(from, from + count).arrayBuffer());
-    const head = await read(0, 32);
-    const text = String.fromCharCode(...new Uint8Array(head.buffer));
-    if (text.startsWith("\x89PNG\r\n\x1a\n")) {
-      return [head.getUint32(16), head.getUint32(20)];
+    const image = new Image();
+    image.src = URL.createObjectURL(file);
+    try {
+      await new Promise((done, failed) => {
+        image.onload = done;
+        image.onerror = failed;
+      });
+      return [image.naturalWidth, image.naturalHeight];
+    } catch {
+      throw new Error(
+        "is no picture that this browser can read, or an enormous one",
+      );
+    } finally {
+      URL.revokeObjectURL(image.src);
     }
-    if (/^GIF8[79]a/.test(text)) {
-      return [head.getUint16(6, true), head.getUint16(8, true)];
-    }
-    if (text.startsWith("BM")) {
-      return [head.getInt32(18, true), Math.abs(head.getInt32(22, true))];
-    }
-    if (/^RIFF.{4}WEBPVP8/s.test(text)) {
-      const kind = text[15], bits = head.getUint32(21, true);
-      if (kind === "X") {
-        return [24, 27].map((at) => (head.getUint32(at, true) & 0xffffff) + 1);
-      }
-      if (kind === "L") return [(bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1];
-      return [26, 28].map((at) => head.getUint16(at, true) & 0x3fff);
-    }
-    if (!text.startsWith("\xff\xd8\xff")) return null;
-    for (let at = 2; at < file.size;) { // JPEG: from segment to segment
-      const segment = await read(at, 9), kind = segment.getUint8(1);
-      if (kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind)) {
-        return [segment.getUint16(7), segment.getUint16(5)];
-      }
-      at += 2 + segment.getUint16(2);
-    }
-    return null;
   }
 
   /* A file as a picture, decoded whole and drawn strip by strip. */
   async function decode(file) {
-    if (file.size > HEAVIEST) {
-      throw new Error("has more than 256 MB; make it smaller");
-    }
-    const size = await sizeOf(file).catch(() => null);
-    if (!size) {
-      throw new Error("is no picture in PNG, JPEG, WebP, GIF or BMP");
-    }
-    if (size[0] * size[1] > MOST) {
-      const most = MOST.toLocaleString("en");
-      throw new Error(`has more than ${most} pixels; make it smaller`);
-    }
-    if (Math.max(...size) > LONGEST) {
-      const most = LONGEST.toLocaleString("en");
+    const size = file.size > HEAVIEST ? [Infinity] : await sizeOf(file);
+    if (Math.max(...size) > LONGEST || size[0] * size[1] > MOST) {
+      const [most, longest] = [MOST, LONGEST].map((n) =>
+        n.toLocaleString("en")
+      );
       throw new Error(
-        `has a side of more than ${most} pixels; make it smaller`,
+        `is too large; it may have ${most} pixels, ${longest} to a side, ` +
+          "and 256 MB",
       );
     }
     // Colours as the file has them: Pillow corrects none
