@@ -85,6 +85,12 @@
           `LeNet has ${WEIGHTS} weights, not ${weights.length}`,
         );
       }
+      if (!Object.hasOwn(ACTIVATIONS, activation)) {
+        throw new RangeError("activation is one of sigmoid, tanh or relu");
+      }
+      if (!Object.hasOwn(POOLINGS, pooling)) {
+        throw new RangeError("pooling is one of mean or max");
+      }
       this.numbers = Float32Array.from(weights);
       Object.assign(this, { activation, pooling });
     }
@@ -110,7 +116,11 @@
       if (pixels.length !== SIDE * SIDE) {
         throw new RangeError(`an image has 784 pixels, not ${pixels.length}`);
       }
-      const layers = [{ ...LAYERS[0], values: Float32Array.from(pixels) }];
+      const image = Float32Array.from(pixels);
+      if (!image.every(Number.isFinite)) {
+        throw new RangeError("not all pixels are finite numbers");
+      }
+      const layers = [{ ...LAYERS[0], values: image }];
       for (const layer of LAYERS.slice(1)) {
         layers.push({
           ...layer,

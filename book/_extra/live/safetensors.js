@@ -14,7 +14,7 @@
     let header;
     try {
       const text = new Uint8Array(content, 8, length);
-      header = JSON.parse(new TextDecoder().decode(text));
+      header = { ...JSON.parse(new TextDecoder().decode(text)) };
     } catch {
       throw new Error("This is no safetensors file.");
     }
@@ -22,14 +22,16 @@
     const weights = new Float32Array(LeNet.WEIGHTS);
     for (const { name, shape, begin, size } of LeNet.PARAMETERS) {
       const found = tensors[name];
-      if (!found || String(found.shape) !== String(shape)) {
+      if (String(found?.shape) !== String(shape)) {
         throw new Error(
           `This file is of another net: the shape of ${name} is ` +
-            `${found ? `[${found.shape}]` : "missing"}, LeNet's is [${shape}].`,
+            `${
+              found?.shape ? `[${found.shape}]` : "missing"
+            }, LeNet's is [${shape}].`,
         );
       }
-      const first = 8 + length + found.data_offsets[0];
-      if (found.dtype !== "F32" || first + 4 * size > view.byteLength) {
+      const first = 8 + length + Number(found.data_offsets?.[0]);
+      if (found.dtype !== "F32" || !(first + 4 * size <= view.byteLength)) {
         throw new Error(`This file is damaged, or ${name} is not of float32.`);
       }
       for (let i = 0; i < size; i++) {
