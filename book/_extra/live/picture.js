@@ -22,18 +22,6 @@
   const greyOf = (red, green, blue) =>
     (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16;
 
-  /* What shows of a white ground behind pixels that are transparent. */
-  function onWhite(data) {
-    for (let i = 3; i < data.length; i += 4) {
-      const alpha = data[i];
-      if (alpha === 255) continue;
-      for (let k = i - 3; k < i; k++) {
-        data[k] = Math.round(data[k] * alpha / 255) + 255 - alpha;
-      }
-    }
-    return data;
-  }
-
   /* The median of the four corners, channel by channel. */
   function background({ width, height, rows }) {
     const last = 4 * (width - 1);
@@ -103,10 +91,10 @@
 
   /* All the work, in pieces, so that a large picture needn't hold up the
      page. A picture has a width, a height, and `rows(top, count)`, which are
-     bytes of red, green, blue and alpha. `tell` hears what was done. */
-  function* prepare({ width, height, rows: raw }, tell) {
-    const rows = (top, count) => onWhite(raw(top, count));
-    const ground = background({ width, height, rows });
+     bytes of red, green, blue and alpha, all of it opaque. `tell` hears what
+     was done. */
+  function* prepare(picture, tell) {
+    const { width, height, rows } = picture, ground = background(picture);
     const box = { left: width, top: height, right: 0, bottom: 0 };
     const strip = Math.ceil(STRIP / width);
     for (let top = 0; top < height; top += strip) {
@@ -161,14 +149,14 @@
     return pixels;
   }
 
-  /* The 784 numbers of an ImageData. */
+  /* The 784 numbers of an ImageData, where nothing is transparent. */
   function preparePicture(image, tell = () => {}) {
     const { width, height, data } = image;
     const work = prepare({
       width,
       height,
       rows: (top, count) =>
-        data.slice(4 * width * top, 4 * width * (top + count)),
+        data.subarray(4 * width * top, 4 * width * (top + count)),
     }, tell);
     for (;;) {
       const { done, value } = work.next();
