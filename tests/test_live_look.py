@@ -235,6 +235,13 @@ def test_a_map_is_switched_off_and_on(page):
     page.locator(".live-switches input").first.uncheck()
     page.evaluate(FRAMES)
     assert note.text_content() == "All but map 1 of C1 are on."
+    answer = page.text_content(".live-answer >> nth=0")
+    assert answer.startswith("Your net's answer: ")
+    assert "(tanh, mean pooling)" in page.text_content(".live-net")
+    assert page.locator("text=Compare with PyTorch").is_disabled()
+    page.click("text=Show the published net")
+    page.evaluate(FRAMES)
+    assert "(sigmoid, mean pooling)" in page.text_content(".live-net")
 
 
 def difference(page):

@@ -202,6 +202,7 @@
     }
 
     function recompute() {
+      const first = !seen;
       seen = net.forward(pixels, off);
       const [scale] = SCALES[net.activation];
       seen.layers.slice(0, -1).forEach(({ kind, values }, i) =>
@@ -210,11 +211,12 @@
       output.draw(seen);
       for (const { tell } of switched.flat()) tell(net === published);
       tellRanges();
-      const answer = `Answer: ${live.data.classes[seen.answer]}, ${
+      const whose = net === published ? "Answer" : "Your net's answer";
+      const answer = `${whose}: ${live.data.classes[seen.answer]}, ${
         fixed(seen.probabilities[seen.answer], 2)
       }`;
       for (const line of answers) line.textContent = answer;
-      live.announce(answer);
+      if (!first) live.announce(answer);
     }
 
     function paint() {
@@ -245,8 +247,8 @@
       views.flatMap((view, i) => [view, ...switched[i]]).map((v) => v.root),
       range,
     );
-    const beside = (...parts) =>
-      element("div", { class: "live-beside" }, ...parts);
+    const beside = (kind, ...parts) =>
+      element("div", { class: `live-beside ${kind}` }, ...parts);
     const columns = (...parts) =>
       element("div", { class: "live-columns" }, ...parts);
 
@@ -255,7 +257,7 @@
       if (key === "Escape") select(place, false);
     });
     root.append(
-      columns(input.root, beside(answers[0], output.root)),
+      columns(input.root, beside("live-top", answers[0], output.root)),
       element("div", { class: "live-row live-net" }, named, back),
       element(
         "p",
@@ -269,7 +271,7 @@
         element("summary", {}, "With the keyboard"),
         element("p", { id: keys }, KEYS),
       ),
-      columns(layers, beside(answers[1], panel.root)),
+      columns(layers, beside("", answers[1], panel.root)),
       element(
         "details",
         {},
