@@ -56,6 +56,12 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def stop_the_clock(page):
+    """From here on time passes only when the test says so."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+
+
 def cells(page, title):
     table = page.locator("table", has=page.get_by_text(title, exact=True))
     return [number(text) for text in table.locator("td").all_inner_texts()]
@@ -172,7 +178,7 @@ def test_a_weight_that_is_no_number_changes_nothing(open_part):
 
 def test_the_window_slides_by_itself_unless_motion_is_reduced(open_part):
     page = open_part(WINDOW)
-    page.clock.install()
+    stop_the_clock(page)
     press(page, "Slide by itself")
     page.clock.run_for(1000)
     press(page, "Pause")
@@ -260,7 +266,7 @@ def test_the_limit_is_shown_once_it_is_found(open_part):
 )
 def test_a_run_ends_by_itself(open_part, rate, start, end):
     page = open_part(BOWL)
-    page.clock.install()
+    stop_the_clock(page)
     set_slider(page, "learning rate", rate)
     set_slider(page, "start", start)
     press(page, "Run")
