@@ -18,6 +18,7 @@
      place.append(chart.root);
      const line = chart.line("train loss", {
        colour: 1,       1 to 6 as --live-1 … in live.css, 6 is grey
+       label: "loss",   what stands at the line's end, if not the name
        dash: "6 4",     as in SVG, so that colour isn't the only difference
        dots: true,      a dot per point
        often: true,     many points: the table has only some of them
@@ -97,6 +98,36 @@
     }
   }
 
+  /* A table, made by `make` while it is unfolded, at most once a second. */
+  function folded(label, make) {
+    const rows = scrolling(label);
+    let waiting;
+    const fill = () => {
+      waiting = undefined;
+      rows.replaceChildren(make());
+    };
+    const refresh = () => {
+      if (root.open) waiting ??= setTimeout(fill, 1000);
+    };
+    const root = live.element(
+      "details",
+      { toggle: () => root.open && fill() },
+      live.element("summary", {}, "These numbers as a table"),
+      rows,
+    );
+    return { root, refresh };
+  }
+
+  /* A place for what may be wider than the screen; the keyboard scrolls it. */
+  function scrolling(label) {
+    return live.element("div", {
+      class: "live-scroll",
+      tabindex: 0,
+      role: "region",
+      "aria-label": label,
+    });
+  }
+
   function chart(options) {
     const {
       label,
@@ -114,19 +145,8 @@
     const lines = [];
     const clip = live.newId();
     const svg = draw("svg", { role: "img", "aria-label": label, height });
-    const rows = live.element("div", {
-      class: "live-scroll",
-      tabindex: 0,
-      role: "region",
-      "aria-label": `Numbers: ${label}`,
-    });
-    const behind = live.element(
-      "details",
-      { toggle: () => tell() },
-      live.element("summary", {}, "These numbers as a table"),
-      rows,
-    );
-    const root = live.element("div", { class: "live-chart" }, svg, behind);
+    const behind = folded(`Numbers: ${label}`, numbers);
+    const root = live.element("div", { class: "live-chart" }, svg, behind.root);
     const good = (y) => Number.isFinite(y) && (!log || y > 0);
 
     function paint() {
@@ -233,7 +253,7 @@
           text(right - 4, Y(y) - 5, words, "end", { class: "live-halo" }),
         );
       }
-      for (const { name, colour, dash, dots, points } of lines) {
+      for (const { label, colour, dash, dots, points } of lines) {
         const ink = `live-ink-${colour}`;
         inner.append(
           draw("path", {
@@ -254,7 +274,7 @@
           );
         }
         const end = points.findLast(([x, y]) => good(y) && inside(x));
-        if (end && name) named(name, colour, ...end);
+        if (end) named(label, colour, ...end);
       }
       spread(names, top + 5, bottom + 5);
       svg.setAttribute("width", width);
@@ -277,13 +297,12 @@
           })
         ),
       );
-      tell();
+      behind.refresh();
     }
 
     /* A row per x at which a line has a point: of lines that have points
        often, about a hundred. */
-    function tell() {
-      if (!behind.open) return;
+    function numbers() {
       const columns = lines.map(({ name, points }) => ({
         name,
         at: new Map(points),
@@ -303,14 +322,12 @@
           if (i % every === 0 || i === points.length - 1) places.add(x);
         });
       }
-      rows.replaceChildren(
-        live.table(
-          [xLabel, ...columns.map(({ name }) => name)],
-          [...places].sort((a, b) => a - b).map((x) => [
-            number(x),
-            ...columns.map(({ at }) => shown(at.get(x))),
-          ]),
-        ),
+      return live.table(
+        [xLabel, ...columns.map(({ name }) => name)],
+        [...places].sort((a, b) => a - b).map((x) => [
+          number(x),
+          ...columns.map(({ at }) => shown(at.get(x))),
+        ]),
       );
     }
 
@@ -324,9 +341,13 @@
 
     return {
       root,
-      line(name, { colour = 1, dash, dots = false, often = false } = {}) {
+      line(
+        name,
+        { label = name, colour = 1, dash, dots = false, often = false } = {},
+      ) {
         const made = {
           name,
+          label,
           colour,
           dash,
           dots,
@@ -359,5 +380,5 @@
     };
   }
 
-  Object.assign(live, { chart });
+  Object.assign(live, { chart, folded, scrolling });
 }

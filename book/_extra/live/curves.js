@@ -4,7 +4,7 @@
    norm of each layer's gradient, the filters of C1, and some numbers. */
 
 {
-  const LAYERS = ["C1", "C3", "F5", "F6", "output"];
+  const LAYERS = ["C1", "C3", "C5", "F6", "output"];
   const DASHES = [undefined, "8 3", "2 3", "8 3 2 3", "12 4"];
   /* As the Animator's: colour and dashes */
   const METRICS = {
@@ -14,6 +14,7 @@
   };
   const FILTERS = 6, SIDE = 5, SCALE = 2; // Chapter 9's colours reach as far
   const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"];
+  const TOP = 2.6; // Of the chart; a fresh net begins below it
   const STILL = 1000; // Milliseconds between pictures if motion is unwanted
 
   function short(value) {
@@ -71,16 +72,9 @@
         "aria-label": `The ${name} filter of C1`,
       })
     );
-    const rows = live.element("div", {
-      class: "live-scroll",
-      tabindex: 0,
-      role: "region",
-      "aria-label": "The filters' weights",
-    });
     let weights = new Float32Array(FILTERS * SIDE ** 2);
-    const tell = () => {
-      if (!behind.open) return;
-      rows.replaceChildren(live.table(
+    const behind = live.folded("The filters' weights", () =>
+      live.table(
         ["filter, row", "1", "2", "3", "4", "5"],
         Array.from({ length: FILTERS * SIDE }, (_, i) => [
           `${ORDINALS[Math.floor(i / SIDE)]}, ${i % SIDE + 1}`,
@@ -90,13 +84,6 @@
           ),
         ]),
       ));
-    };
-    const behind = live.element(
-      "details",
-      { toggle: tell },
-      live.element("summary", {}, "These weights as a table"),
-      rows,
-    );
     return {
       root: live.element(
         "div",
@@ -112,7 +99,7 @@
               `${SCALE} or more.`,
           ),
         ),
-        behind,
+        behind.root,
       ),
       show(all) {
         weights = all;
@@ -120,7 +107,7 @@
           const mine = all.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2);
           live.drawMap(canvas, mine, SIDE, SIDE, -SCALE, SCALE, "signed");
         });
-        tell();
+        behind.refresh();
       },
     };
   }
@@ -134,7 +121,7 @@
       xLabel: "step",
       yLabel: "loss (nats), accuracy",
       x: [0, 1],
-      y: [0, 2.6],
+      y: [0, TOP],
       height: 360,
       bands: bands(spread),
       rules: [{ y: Math.log(10), text: "ln 10: guessing" }],
@@ -156,7 +143,7 @@
     const numbers = facts(), maps = filters();
     const kept = Object.entries(METRICS).map(([metric, { name, dash }]) => ({
       metric,
-      line: chart.line(`${name}, before`, { colour: 6, dash }),
+      line: chart.line(`${name}, before`, { label: "before", colour: 6, dash }),
     })).filter(({ metric }) => metric !== "train_acc");
     const metrics = Object.fromEntries(
       Object.entries(METRICS).map(([metric, { name, ...look }]) => [
@@ -220,7 +207,7 @@
         numbers.show([
           Math.floor(step / batches),
           `${step.toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`,
-          short(loss),
+          short(loss) + (loss > TOP ? ", above the chart" : ""),
           short(accuracy),
           Math.round(state.imagesPerSecond).toLocaleString("en-US"),
         ]);

@@ -142,6 +142,7 @@
 
     return {
       root: live.element("div", { class: "live-data" }, kind.root, files),
+      input: kind.input,
       get value() {
         return kind.value;
       },

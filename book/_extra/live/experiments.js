@@ -10,7 +10,7 @@
     plateau: {},
     rate: { rate: 0.1 },
     relu: { activation: "relu" },
-    twice: { epochs: 10 },
+    twice: { epochs: 15 },
     seed: {},
   };
   const TWO_RUNS = ["twice", "seed"]; // The first stays, in grey
@@ -24,9 +24,10 @@
     function prepare(name, section) {
       const values = { ...live.trainingDefaults, ...EXPERIMENTS[name] };
       const title = section.querySelector("h2, h3, h4, h5, strong")
-        ?.textContent.replace(/#$/, "").trim() ?? name;
-      let text = "Press Start.";
+        ?.textContent.replace(/[.#]+$/, "") ?? name;
+      let text = "Press Start.", runs = 1;
       if (name === "twice") {
+        runs = 2;
         text = "Press Start, and when the run is done press Start again. " +
           "The page compares the weights of the two runs.";
       } else if (name === "seed") {
@@ -36,12 +37,13 @@
             key === "seed" || values[key] === last[key]
           );
         if (same) values.seed = last.seed + 1;
+        else runs = Infinity; // This one is only the first
         text = same
           ? `The seed is ${values.seed} now. Press Start.`
           : "Press Start. When the run is done, set up this experiment " +
             "again: the next run gets another seed.";
       }
-      current = { name, section };
+      current = { section, runs };
       setUp(values, TWO_RUNS.includes(name), `“${title}” is set up. ${text}`);
     }
 
@@ -55,14 +57,11 @@
     }
 
     return {
-      /* The section whose experiment is set up, if one is. */
-      get section() {
-        return current?.section;
-      },
       ended() {
-        current?.section.querySelectorAll("details").forEach((details) => {
+        if (!current || --current.runs > 0) return;
+        for (const details of current.section.querySelectorAll("details")) {
           details.open = true;
-        });
+        }
       },
     };
   }

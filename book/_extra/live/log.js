@@ -18,12 +18,7 @@
   }
 
   function publishedLog() {
-    const body = live.element("div", {
-      class: "live-scroll",
-      tabindex: 0,
-      role: "region",
-      "aria-label": "This page's log beside the published one",
-    });
+    const body = live.scrolling("This page's log beside the published one");
     const verdict = live.element("p");
     const root = live.element("div", { hidden: true }, body, verdict);
     const rows = [], differ = [];
@@ -47,7 +42,7 @@
         compared += Object.keys(METRICS).length;
         differ.push(...others.map((name) => `${name} of epoch ${epoch}`));
         rows.push([
-          `epoch ${epoch}`,
+          epoch,
           words(record),
           words(published),
           others.length ? `≠ ${others.join(", ")}` : "=",
@@ -55,7 +50,7 @@
         root.hidden = false;
         body.replaceChildren(
           live.table(
-            ["", "this page", "published", "same digits?"],
+            ["epoch", "this page", "published", "same digits?"],
             rows,
             "The same digits: this page's log beside the published one",
           ),

@@ -22,6 +22,7 @@
     batch: { min: 1, max: 60000 },
     epochs: { min: 1, max: 1000 },
   };
+  const WORDS = new Set(["data", ...Object.keys(CHOICES)]);
   /* The recipe of the post that the book follows */
   const POST = {
     data: "files",
@@ -47,26 +48,6 @@
   function nearest(rate) {
     const far = (other) => Math.abs(Math.log(other / rate));
     return RATES.reduce((a, b) => far(b) < far(a) ? b : a, RATES[0]);
-  }
-
-  /* For readAddress: from a text to a value, or undefined */
-  const READERS = {
-    data: (text) => Object.hasOwn(EPOCHS, text) ? text : undefined,
-    rate(text) {
-      const rate = Number(text);
-      return text.trim() && rate >= 0 && rate < Infinity ? rate : undefined;
-    },
-  };
-  for (const [name, { min, max }] of Object.entries(WHOLE)) {
-    READERS[name] = (text) => {
-      const n = Number(text);
-      const good = /^\d+$/.test(text) && n >= min && n <= max;
-      return good ? n : undefined;
-    };
-  }
-  for (const [name, options] of Object.entries(CHOICES)) {
-    READERS[name] = (text) =>
-      options.some(([value]) => value === text) ? text : undefined;
   }
 
   /* The controls. `change(name)` hears what the reader changes; `data` are
@@ -164,6 +145,18 @@
           this.set({ epochs: EPOCHS[data.value] });
         }
       },
+      /* As in an address: a name and a text. Gives false, and changes
+         nothing, if that makes no sense. */
+      read(name, text) {
+        const input = name === "data" ? data.input : controls[name]?.input;
+        if (!input) return false;
+        const before = input.value;
+        input.value = text; // Which a control doesn't take if it makes no sense
+        const good = input.value !== "" && input.validity.valid;
+        input.value = before;
+        if (good) this.set({ [name]: WORDS.has(name) ? text : Number(text) });
+        return good;
+      },
       freeze(yes) {
         fixed.disabled = yes;
         why.hidden = !yes;
@@ -227,6 +220,5 @@
     settings,
     differences,
     trainingDefaults: DEFAULTS,
-    trainingReaders: READERS,
   });
 }

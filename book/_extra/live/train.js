@@ -1,306 +1,51 @@
 "use strict";
 
-/* The part in which a reader trains LeNet: it puts together the settings, the
-   buttons, the curves and the experiments, and tells a training what to do. */
+/* The part in which a reader trains LeNet. Its scripts are loaded when the
+   reader comes near it, so that the rest of the page is there sooner. */
 
 {
-  const NEWS = 5000; // Milliseconds between epochs that are announced
-
-  function sameBits(a, b) {
-    const [x, y] = [a, b].map((weights) => new Uint32Array(weights.buffer));
-    return x.length === y.length && x.every((bits, i) => bits === y[i]);
-  }
-
-  function save(bytes, name) {
-    const address = URL.createObjectURL(new Blob([bytes]));
-    live.element("a", { href: address, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
-  }
+  const SCRIPTS = [
+    ...["data/spread", "training", "chart", "address", "settings", "dataset"],
+    ...["curves", "log", "experiments", "trainer"],
+  ];
+  const NEAR = "1500px";
 
   live.parts.train = (root) => {
-    let training, net; // The net whose weights can be saved and looked into
-    let begun; // The settings of the training under way, or undefined
-    let last; // The last training that ended: settings, weights, steps
-    let loaded; // Weights of a file, to go on from
-    let loading = false, steps = 0, announced = 0;
+    let begun = false;
 
-    const message = live.element("p", { class: "live-message" });
-    const wrong = live.element("p", { class: "live-wrong" });
-    const data = live.dataset({
-      change: () => {
-        settings.dataChanged();
-        changed("data");
-      },
-    });
-    const settings = live.settings({ data, change: changed });
-    const curves = live.curves(), log = live.publishedLog();
-
-    function say(text) {
-      wrong.textContent = "";
-      message.textContent = text;
-      live.announce(text);
-    }
-
-    function complain(text) {
-      message.textContent = "";
-      wrong.textContent = text;
-      live.announce(text);
-    }
-
-    function changed(name) {
-      const { values } = settings;
-      const { first, ...written } = values;
-      live.writeAddress(first === "loaded" ? written : values);
-      if (begun && name === "rate") {
-        training.setRate(values.rate);
-        begun.rate = values.rate;
-        begun.changed ||= steps > 0;
-      }
-      compare();
-      wrong.textContent = "";
-    }
-
-    /* The bands beside the settings of this training, or of the next */
-    function compare() {
-      const values = begun ?? settings.values;
-      curves.compare(values);
-      if (!last || begun) {
-        const images = values.data === "part" ? 6000 : 60000;
-        curves.room(Math.ceil(images / values.batch) * values.epochs);
-      }
-    }
-
-    /* Buttons and fields as they fit what is going on */
-    function refresh() {
-      const running = Boolean(training?.running);
-      start.textContent = running ? "Pause" : begun ? "Continue" : "Start";
-      start.disabled = loading;
-      step.disabled = loading || running;
-      reset.disabled = loading || !(begun || last);
-      settings.freeze(loading || Boolean(begun));
-      for (const button of [keepFile, look]) button.disabled = !net;
-      noNet.hidden = Boolean(net);
-    }
-
-    /* A new training, paused; or nothing, with the reason in words. */
     async function begin() {
-      const fault = settings.fault() || data.fault();
-      if (fault) return complain(fault);
-      const { values } = settings;
-      const { batch: batchSize, data: _, ...options } = values;
-      if (values.first === "loaded") options.weights = loaded;
-      loading = true;
-      say("Loading the images …");
-      refresh();
+      if (begun) return;
+      begun = true;
+      watch.disconnect();
       try {
-        options.data = await data.load();
+        await Promise.all(SCRIPTS.map((name) => live.load(`${name}.js`)));
+        const here = root.contains(document.activeElement);
+        root.replaceChildren();
+        live.trainer(root);
+        if (here) root.querySelector("select").focus();
       } catch (error) {
-        return complain(error.message);
-      } finally {
-        loading = false;
-        refresh();
-      }
-      training?.close();
-      steps = 0;
-      begun = values;
-      curves.clear(keep.checked);
-      compare();
-      log.clear();
-      say("");
-      const mine = training = LeNet.train({
-        ...options,
-        batchSize,
-        progress: (state) => mine === training && progressed(state),
-        epoch: (record) => mine === training && epochDone(record),
-        done: () => mine === training && ended(),
-        failed: (reason) => mine === training && failed(reason),
-      });
-    }
-
-    function progressed(state) {
-      steps = state.step;
-      if (!steps) return;
-      const { activation, pooling } = begun;
-      net = new LeNet(state.weights, { activation, pooling });
-      curves.progress(state);
-      refresh();
-    }
-
-    function epochDone(record) {
-      curves.epoch(record);
-      const { seed, changed } = begun;
-      if (!changed && seed === 0 && !live.differences(begun).length) {
-        log.add(record);
-      }
-      if (performance.now() - announced > NEWS) {
-        announced = performance.now();
-        live.announce(
-          `Epoch ${record.epoch}: loss ${live.fixed(record.train_loss, 3)}, ` +
-            `test accuracy ${live.fixed(record.test_acc, 3)}`,
+        begun = false;
+        const text = `The training can't start: ${error.message}`;
+        root.replaceChildren(
+          live.element("p", { class: "live-wrong" }, text),
+          live.button("Try again", begin),
         );
+        live.announce(text);
       }
     }
 
-    function ended() {
-      const now = { values: begun, weights: training.weights(), steps };
-      const same = last?.steps === steps && !begun.changed &&
-        JSON.stringify(last.values) === JSON.stringify(begun);
-      let text = `Done after ${steps.toLocaleString("en-US")} steps.`;
-      if (same) {
-        const count = LeNet.WEIGHTS.toLocaleString("en-US");
-        text += sameBits(last.weights, now.weights)
-          ? ` All ${count} weights agree with the run before, bit for bit.`
-          : " The weights are not those of the run before.";
-      }
-      text += ` ${log.root.lastChild.textContent}`;
-      last = now;
-      begun = undefined;
-      say(text.trim());
-      guided.ended();
-      refresh();
+    const watch = new IntersectionObserver((places) => {
+      if (places.some(({ isIntersecting }) => isIntersecting)) begin();
+    }, { rootMargin: NEAR });
+    root.append(live.button("Bring the controls of the training", begin));
+    for (
+      const place of [root, ...document.querySelectorAll("[data-experiment]")]
+    ) {
+      watch.observe(place);
     }
-
-    function failed(reason) {
-      begun = undefined;
-      complain(reason);
-      guided.ended();
-      refresh();
+    if (location.hash.includes("=")) {
+      begin();
+      root.scrollIntoView();
     }
-
-    async function startOrPause() {
-      if (training?.running) {
-        training.pause();
-        say("Paused.");
-      } else {
-        if (!begun) await begin();
-        if (begun) training.run();
-      }
-      refresh();
-    }
-
-    async function oneStep() {
-      if (!begun) await begin();
-      if (begun) training.step();
-      refresh();
-    }
-
-    function resetAll() {
-      training?.close();
-      training = begun = last = undefined;
-      curves.clear(false);
-      compare();
-      log.clear();
-      say("Reset.");
-      refresh();
-    }
-
-    const start = live.button("Start", startOrPause);
-    const step = live.button("One step", oneStep);
-    const reset = live.button("Reset", resetAll);
-    const keep = live.element("input", { type: "checkbox" });
-
-    const keepFile = live.button("Save the weights", () => {
-      save(net.toSafetensors(), "lenet.safetensors");
-      const other = net.activation !== "sigmoid" || net.pooling !== "mean";
-      say(
-        "Saved as lenet.safetensors. “lenet-d2l predict --weights " +
-          "lenet.safetensors PICTURE” reads it" +
-          (other
-            ? ", but computes with sigmoids and mean pooling, so its answers " +
-              "are not those of this net."
-            : "."),
-      );
-    });
-    const file = live.element("input", {
-      type: "file",
-      change: async () => {
-        const [chosen] = file.files;
-        file.value = "";
-        if (!chosen) return;
-        try {
-          const { activation, pooling } = settings.values;
-          const content = await chosen.arrayBuffer();
-          const kind = { activation, pooling };
-          const read = LeNet.fromSafetensors(content, kind);
-          if (begun) resetAll();
-          net = read;
-          loaded = net.weights();
-          settings.offerLoaded();
-          settings.set({
-            activation: net.activation,
-            pooling: net.pooling,
-            first: "loaded",
-          });
-          changed("first");
-          curves.show(loaded);
-          say(
-            `The weights of “${chosen.name}” are here. You can look inside, ` +
-              "or go on training from them.",
-          );
-        } catch (error) {
-          complain(`“${chosen.name}” can't be loaded. ${error.message}`);
-        }
-        refresh();
-      },
-    });
-
-    function show(detail, text) {
-      document.dispatchEvent(new CustomEvent("live-net", { detail }));
-      document.querySelector('[data-live="look"]')?.scrollIntoView();
-      say(text);
-    }
-
-    const look = live.button("Look inside this net", () => {
-      show(net, "The part above now shows your net.");
-    });
-    const back = live.button("Back to the book's net", () => {
-      show(null, "The part above shows the book's net again.");
-    });
-    const noNet = live.element(
-      "span",
-      {},
-      "There is no net of yours yet: take a step, or load weights.",
-    );
-
-    const guided = live.experiments({
-      earlier: () => last?.values,
-      setUp(values, keepLast, text) {
-        if (loading) return;
-        if (begun) resetAll();
-        settings.set(values);
-        keep.checked = keepLast;
-        changed("data");
-        say(text);
-        refresh();
-        message.scrollIntoView({ block: "center" });
-        start.focus({ preventScroll: true });
-      },
-    });
-
-    const row = (...children) =>
-      live.element("div", { class: "live-row" }, ...children);
-    root.append(
-      settings.root,
-      row(start, step, reset, live.labelled("Keep the last curves", keep)),
-      message,
-      wrong,
-      curves.root,
-      log.root,
-      row(keepFile, live.labelled("Load weights", file), look, back, noNet),
-    );
-
-    /* The address may change while the page is open, too. */
-    function fromAddress() {
-      const { values, ignored } = live.readAddress(live.trainingReaders);
-      if (begun || loading) return;
-      settings.set(values);
-      compare();
-      if (ignored.length) {
-        complain(`In the address, this makes no sense: ${ignored.join(", ")}.`);
-      }
-    }
-    globalThis.addEventListener("hashchange", fromAddress);
-    fromAddress();
-    refresh();
   };
 }
