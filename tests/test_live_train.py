@@ -124,12 +124,12 @@ def test_same_seed_twice_and_another(open_part):
 
 def test_rate_changes_under_way(open_part):
     page = open_part()
-    assert "differs: it sees" in page.locator("text=Pale").inner_text()
+    assert "differs: it sees" in page.locator("text=Shaded:").inner_text()
     button(page, "One step").click()
     page.get_by_text("1 of 720").wait_for()
     page.locator("input[type=range]").focus()
     page.keyboard.press("ArrowRight")
-    note = page.locator("text=Pale").inner_text()
+    note = page.locator("text=Shaded:").inner_text()
     assert "learning rate 1, not 0.9; the learning rate changed" in note
     page.wait_for_function("location.hash.includes('rate=1&')")
 

@@ -303,10 +303,9 @@
     /* A row per x at which a line has a point: of lines that have points
        often, about a hundred. */
     function numbers() {
-      const columns = lines.map(({ name, points }) => ({
-        name,
-        at: new Map(points),
-      }));
+      const columns = lines.filter(({ points }) => points.length).map((
+        { name, points },
+      ) => ({ name, at: new Map(points) }));
       for (const { name, x, low, high, middle } of bands) {
         const of = (numbers) => new Map(x.map((at, i) => [at, numbers[i]]));
         columns.push(

@@ -179,7 +179,8 @@
       /* Say how the settings differ from those of the bands. */
       compare(values) {
         const found = live.differences(values);
-        note.textContent = `Pale: 5 % to 95 % of the book's ${spread.seeds} ` +
+        note.textContent =
+          `Shaded: 5 % to 95 % of the book's ${spread.seeds} ` +
           "runs with the post's settings, dotted their median. " +
           (found.length
             ? `Your training differs: ${found.join("; ")}.`

@@ -130,8 +130,8 @@
     const kind = live.choice({
       label: "Data",
       options: [
-        ["part", `6,000 images, 1,000 for the test (Start loads ${PART} MB)`],
-        ["files", "all 60,000, 10,000 for the test (from your own files)"],
+        ["part", `6,000 images (Start loads ${PART} MB)`],
+        ["files", "all 60,000 (from your own files)"],
       ],
       value: "part",
       change: () => {
