@@ -12,10 +12,12 @@ from tempfile import TemporaryDirectory
 
 SOURCE = Path(__file__).with_suffix(".c")
 # Functions to call, and where the numbers are
-EXPORTS = ("seed", "draw_weights", "begin_pass", "shuffle")
-EXPORTS += ("minibatch", "step", "predict", "evaluate")
-EXPORTS += ("net", "gradient", "images", "labels", "order")
-EXPORTS += ("activation", "pooling", "right")
+EXPORTS = [
+    *("seed", "draw_weights", "begin_pass", "shuffle"),
+    *("minibatch", "step", "predict", "evaluate"),
+    *("net", "gradient", "images", "labels", "order"),
+    *("activation", "pooling", "right"),
+]
 # The clang in PyPI's ziglang. WebAssembly's vectors have four numbers; it
 # has no C library here. Nothing that would let the compiler reorder sums
 COMPILE = ["cc", "-target", "wasm32-freestanding", "-msimd128", "-O3"]
@@ -38,12 +40,10 @@ def compile_page() -> bytes:
     """Return ``page.c`` as WebAssembly.
 
     Raises:
-        ModuleNotFoundError: ziglang is not installed.
-        RuntimeError: the compiler failed; the message is what it said.
+        RuntimeError: the compiler failed, or PyPI's ziglang, which has it, is
+            not installed; the message is what it said.
     """
-    import ziglang
-
-    zig = [sys.executable, "-m", ziglang.__name__]
+    zig = [sys.executable, "-m", "ziglang"]
     with TemporaryDirectory(prefix="lenet-d2l-") as folder:
         cache = {
             f"ZIG_{kind}_CACHE_DIR": folder for kind in ("GLOBAL", "LOCAL")
