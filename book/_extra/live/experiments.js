@@ -51,8 +51,10 @@
       const name = section.dataset.experiment;
       if (!Object.hasOwn(EXPERIMENTS, name)) continue;
       section.classList.add("live", "live-experiment");
-      section.append(
+      const answer = section.querySelector("details");
+      section.insertBefore(
         live.button("Set up this experiment", () => prepare(name, section)),
+        answer,
       );
     }
 

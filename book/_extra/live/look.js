@@ -115,9 +115,7 @@
   }
 
   live.parts.look = (root) => {
-    const published = new LeNet(
-      new Float32Array(live.bytes(live.data.weights).buffer),
-    );
+    const published = LeNet.published();
     const off = new Set();
     let net = published, pixels, seen, stale, waiting, heard;
     let place = { layer: 1, map: 0, row: 13, column: 13 }, pinned = false;
