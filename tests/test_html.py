@@ -225,6 +225,17 @@ def test_no_page_is_heavy(site, pages):
     assert not heavy
 
 
+def test_the_training_is_light_until_it_starts(site, pages):
+    """Its scripts come when the reader does; the data only with Start."""
+    script = (site / "live/train.js").read_text()
+    names = re.search(r"SCRIPTS = \[(.*?)\];", script, re.S)[1]
+    later = [f"live/{name}.js" for name in re.findall(r'"(.+?)"', names)]
+    assert "live/trainer.js" in later
+    address = "10_hands.html"
+    files = loads(site, address, pages[address]) | {site / f for f in later}
+    assert sum(file.stat().st_size for file in files) <= PAGE_LIMIT
+
+
 def test_images_have_a_text_a_size_and_a_light_file(site, pages):
     images = [i for page in pages.values() for i in page.find_all("img")]
     assert images
