@@ -144,14 +144,14 @@ def test_what_is_no_picture_is_refused_in_words(page):
     for content, reason in [
         (
             b"milk, bread, and a pair of shoes\n" * 9,
-            "is no picture that this",
+            "can't be read as a picture",
         ),
-        (b"", "is no picture that this"),
+        (b"", "can't be read as a picture"),
         (png(Image.new("RGB", (50, 60), "red")), "it has one colour"),
         (png(pale), "nothing stands out in grey"),
         (png(boot())[:300], "is damaged, or too large"),
         (claiming(9460, 9460), "is too large; it may have 89,478,485 pixels"),
-        (claiming(60000, 60000), "or an enormous one"),
+        (claiming(60000, 60000), "or far too large"),
         (claiming(32768, 2), "32,767 to a side"),
     ]:
         message = opened(page, content, "list.png")["message"]
@@ -254,20 +254,20 @@ def test_stored_images_are_chosen_with_the_keyboard(page, chosen):
     assert np.array_equal(chosen(), pixels)
     answer = page.evaluate("live.data.classes")[np.argmax(row["logits"])]
     name = page.locator("button:focus").get_attribute("aria-label")
-    assert name.endswith(f"; the published net says: {answer}")
+    assert name.endswith(f"; the book's net says: {answer}")
 
 
 def test_an_accuracy_stands_only_where_it_was_measured(page, chosen):
     accuracies = page.evaluate("live.data.measured")
     before = chosen()
-    assert f"unchanged, the published net gets {0.77:.3f}" in measured(page)
+    assert f"unchanged, the book's net gets {0.77:.3f}" in measured(page)
     right = page.get_by_label("Shift right")
     right.fill("-2")
     assert f"gets {accuracies['right']['-2']:.3f} right" in measured(page)
     shifted = np.pad(before.reshape(28, 28), ((0, 0), (0, 2)))[:, 2:]
     assert np.array_equal(chosen(), shifted.ravel())
     page.get_by_label("Noise").fill("0.1")
-    assert measured(page).endswith("together wasn't measured.")
+    assert measured(page).endswith("no accuracy for these together.")
     right.fill("0")
     assert f"gets {accuracies['noise']['0.1']:.3f} right" in measured(page)
     page.get_by_text("Undo all changes").click()
@@ -328,7 +328,7 @@ def test_a_bad_file_is_told_and_changes_nothing(page, chosen, tmp_path):
     prepared = read_picture(tmp_path / "boot.png").numpy().ravel()
     assert np.array_equal(chosen(), prepared)
     offer("list.png", b"milk and bread")
-    page.get_by_text("list.png is no picture").wait_for()
+    page.get_by_text("list.png can't be read").wait_for()
     assert np.array_equal(chosen(), prepared)
     offer("again.png", png(boot()))
     page.get_by_text("Trimmed from 300×240").wait_for()

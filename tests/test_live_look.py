@@ -239,7 +239,7 @@ def test_a_map_is_switched_off_and_on(page):
     assert answer.startswith("Your net's answer: ")
     assert "(tanh, mean pooling)" in page.text_content(".live-net")
     assert page.locator("text=Compare with PyTorch").is_disabled()
-    page.click("text=Show the published net")
+    page.click("text=Show the book's net")
     page.evaluate(FRAMES)
     assert "(sigmoid, mean pooling)" in page.text_content(".live-net")
 

@@ -61,7 +61,7 @@ def test_training_by_keyboard_saving_and_loading(open_part, tmp_path):
     page.keyboard.press("Enter")
     button(page, "Pause").wait_for()
     assert page.get_by_label("Seed").is_disabled()
-    assert page.get_by_text("Reset frees them").is_visible()
+    assert page.get_by_text("Reset to unlock them").is_visible()
     wait_for(page, "Done after 48 steps")
     assert page.get_by_label("Seed").is_enabled()
     focused = page.evaluate("document.activeElement.textContent")
@@ -177,7 +177,9 @@ def test_without_a_worker(open_live):
 def test_address(open_part):
     page = open_part()
     address(page, "seed=5&rate=banana&pooling=median&batch=0.5&x=1")
-    wait_for(page, "no sense: rate=banana, pooling=median, batch=0.5, x=1.")
+    wait_for(
+        page, "in the address: rate=banana, pooling=median, batch=0.5, x=1."
+    )
     assert page.get_by_label("Seed").input_value() == "5"
     assert page.get_by_label("or as a number").input_value() == "0.9"
     address(page, "summary")
@@ -223,7 +225,7 @@ def test_four_files_by_their_content(open_part, small_files, tmp_path):
     ):
         (line,) = [line for line in said if f"“{name}”" in line]
         assert reason in line.lower() or reason in line
-    assert "Right are the four files" in said[-1]
+    assert "The page needs the four files" in said[-1]
 
     # With names that say nothing, one of them as .gz
     for i, content in enumerate((gzip.compress(images), labels, *others)):
@@ -253,7 +255,7 @@ def test_log_beside_the_published(open_part):
           return said;
         }"""
     )
-    assert said[-2] == "All 30 numbers agree."
+    assert said[-2] == "All 30 numbers agree with the book's log."
     assert said[-1] == "Of 3 numbers, 1 differ: test acc of epoch 0."
 
 

@@ -171,7 +171,11 @@
             "div",
             {},
             gradient.root,
-            live.element("p", {}, "Where a line ends, its norm is 0."),
+            live.element(
+              "p",
+              {},
+              "If a line stops before the others, its norm is exactly 0: no gradient reaches that layer any more.",
+            ),
           ),
           maps.root,
         ),

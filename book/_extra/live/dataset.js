@@ -8,7 +8,7 @@
   const PART = 4.1; // Megabytes of data/part.js, which a test compares
   const LARGEST = 60e6; // Bytes; the largest of the four has 47 million
   const HEADERS = { 2051: 16, 2049: 8 }; // Bytes, by the format's number
-  const RIGHT = "Right are the four files of Fashion-MNIST, as they are or " +
+  const RIGHT = "The page needs the four files of Fashion-MNIST, unpacked or " +
     "as .gz";
   const thousands = (n) => n.toLocaleString("en-US");
 
@@ -94,7 +94,7 @@
           const { name, content } = await recognize(file);
           found.set(name, content);
         } catch (error) {
-          wrong.push(`“${file.name}” won't do: ${error.message}.`);
+          wrong.push(`“${file.name}” isn't one of them: ${error.message}.`);
         }
       }
       if (wrong.length) {

@@ -2,7 +2,7 @@
 
 /* Everything by which a reader chooses and changes an image: images of the
    test, a drawing, a file, and sliders. Below the sliders stands how often
-   the published net is right on images changed like this, where that was
+   the book's net is right on images changed like this, where that was
    measured. */
 
 {
@@ -30,7 +30,7 @@
       let name = `${first.toUpperCase()}${rest.join("")}, ` +
         `image ${index} of the test images`;
       if (answer !== label) {
-        name += `; the published net says: ${live.data.classes[answer]}`;
+        name += `; the book's net says: ${live.data.classes[answer]}`;
       }
       const bytes = all.subarray(i * AREA, (i + 1) * AREA);
       const image = Float32Array.from(bytes, (byte) => byte / 255);
@@ -92,7 +92,7 @@
     };
   }
 
-  /* How often the published net is right on images changed so. It was
+  /* How often the book's net is right on images changed so. It was
      measured with one change at a time, at some settings; nothing is guessed
      in between. */
   function measuredText(settings) {
@@ -104,8 +104,8 @@
     const [name] = changes;
     const accuracy = at(name ?? "right", settings[name] ?? 0);
     if (changes.length > 1) {
-      return "How often the net is right with these changes together wasn't " +
-        "measured.";
+      return "The book measured one change at a time, so it has no accuracy " +
+        "for these together.";
     }
     if (accuracy === undefined) {
       return `How often the net is right on images ${
@@ -115,7 +115,7 @@
     const before = fixed(at("right", 0), 3);
     const count = measured.images.toLocaleString("en");
     return `Of the first ${count} test images, ${HOW[name] ?? "unchanged"}, ` +
-      `the published net gets ${fixed(accuracy, 3)} right` +
+      `the book's net gets ${fixed(accuracy, 3)} right` +
       (name ? ` (unchanged: ${before}).` : ".");
   }
 

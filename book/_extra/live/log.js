@@ -18,7 +18,7 @@
   }
 
   function publishedLog() {
-    const body = live.scrolling("This page's log beside the published one");
+    const body = live.scrolling("This page's log beside the book's");
     const verdict = live.element("p");
     const root = live.element("div", { hidden: true }, body, verdict);
     const rows = [], differ = [];
@@ -50,15 +50,15 @@
         root.hidden = false;
         body.replaceChildren(
           live.table(
-            ["epoch", "this page", "published", "same digits?"],
+            ["epoch", "this page", "the book", "same digits?"],
             rows,
-            "The same digits: this page's log beside the published one",
+            "The same digits: this page's log beside that of chapter 7",
           ),
         );
         verdict.textContent = differ.length
           ? `Of ${compared} numbers, ${differ.length} differ: ` +
             `${differ.join("; ")}.`
-          : `All ${compared} numbers agree.`;
+          : `All ${compared} numbers agree with the book's log.`;
         return verdict.textContent;
       },
     };

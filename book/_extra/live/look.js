@@ -169,7 +169,7 @@
 
     const answers = [0, 1].map(() => element("p", { class: "live-answer" }));
     const named = element("p"), checked = element("output");
-    const back = button("Show the published net", () => showNet(null));
+    const back = button("Show the book's net", () => showNet(null));
     const checking = button("Compare with PyTorch", () => {
       checked.textContent = check(published);
       live.announce(checked.textContent);
@@ -190,12 +190,12 @@
     function showNet(own) {
       net = own ?? published;
       const [, scale] = SCALES[net.activation];
-      named.textContent = `${own ? "Your net" : "The published net"} (${
+      named.textContent = `${own ? "Your net" : "The book's net"} (${
         live.activationName(net)
       }, ${net.pooling} pooling) sees this image. In its layers, ${scale}.`;
       back.hidden = !own;
       checking.disabled = Boolean(own);
-      checked.textContent = own ? "Only the published net is compared." : "";
+      checked.textContent = own ? "Only the book's net is compared." : "";
       change();
     }
 
@@ -260,8 +260,8 @@
       element(
         "p",
         {},
-        "Point at a number, or tap it, to see where it comes from; click, and " +
-          "it stays. Maps, rows and columns are counted from 1.",
+        "Point at a number, or tap it, to see where it comes from. " +
+          "Click to keep it. Maps, rows and columns are counted from 1.",
       ),
       element(
         "details",

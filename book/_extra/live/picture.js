@@ -144,7 +144,9 @@
           "data's own images."
         : `Trimmed from ${width}×${height} pixels to the ${wide}×${high} ` +
           `that stand out, scaled to ${columns}×${lines}, sharpened, centred ` +
-          `on 28×28${light ? ", and negated: its background is light" : ""}.`,
+          `on 28×28${
+            light ? ", and negated, because its background is light" : ""
+          }.`,
     );
     return pixels;
   }
@@ -177,7 +179,7 @@
       return [image.naturalWidth, image.naturalHeight];
     } catch {
       throw new Error(
-        "is no picture that this browser can read, or an enormous one",
+        "can't be read as a picture: it is another kind of file, damaged, or far too large",
       );
     } finally {
       URL.revokeObjectURL(image.src);

@@ -97,8 +97,8 @@
     });
 
     const why = live.element("p", { id: live.newId(), hidden: true });
-    why.textContent = "These can't change while a training is under way. " +
-      "Reset frees them.";
+    why.textContent = "You can't change these during a training. Press " +
+      "Reset to unlock them.";
     const fixed = live.element(
       "fieldset",
       { class: "live-fields", "aria-describedby": why.id },

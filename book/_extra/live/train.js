@@ -37,7 +37,7 @@
     const watch = new IntersectionObserver((places) => {
       if (places.some(({ isIntersecting }) => isIntersecting)) begin();
     }, { rootMargin: NEAR });
-    root.append(live.button("Bring the controls of the training", begin));
+    root.append(live.button("Show the controls of the training", begin));
     for (
       const place of [root, ...document.querySelectorAll("[data-experiment]")]
     ) {

@@ -5,6 +5,7 @@
 
 {
   const NEWS = 5000; // Milliseconds between epochs that are announced
+  const UNDER_WAY = "A training is under way. Let it end, or press Reset.";
 
   function sameBits(a, b) {
     const [x, y] = [a, b].map((weights) => new Uint32Array(weights.buffer));
@@ -173,7 +174,10 @@
         say("Paused.");
       } else {
         if (!begun) await begin();
-        if (begun) training.run();
+        if (begun) {
+          say("");
+          training.run();
+        }
       }
       refresh();
     }
@@ -181,7 +185,10 @@
     async function oneStep() {
       if (loading) return;
       if (!begun) await begin();
-      if (begun) training.step();
+      if (begun) {
+        say("");
+        training.step();
+      }
       refresh();
     }
 
@@ -219,12 +226,12 @@
         const [chosen] = file.files;
         file.value = "";
         if (!chosen) return;
+        if (begun) return complain(UNDER_WAY);
         try {
           const { activation, pooling } = settings.values;
           const content = await chosen.arrayBuffer();
           const kind = { activation, pooling };
           const read = LeNet.fromSafetensors(content, kind);
-          if (begun) resetAll();
           net = read;
           loaded = net.weights();
           settings.offerLoaded();
@@ -267,8 +274,11 @@
     const guided = live.experiments({
       earlier: () => last?.values,
       setUp(values, keepLast, text) {
-        if (loading) return;
-        if (begun) resetAll();
+        if (loading || begun) {
+          complain(UNDER_WAY);
+          message.scrollIntoView({ block: "center" });
+          return;
+        }
         settings.set(values);
         keep.checked = keepLast;
         changed("data");
@@ -304,7 +314,9 @@
       ).map((pair) => pair.join("=").slice(0, 40));
       compare();
       if (ignored.length) {
-        complain(`In the address, this makes no sense: ${ignored.join(", ")}.`);
+        complain(
+          `The page ignored this in the address: ${ignored.join(", ")}.`,
+        );
       }
     }
     globalThis.addEventListener("hashchange", fromAddress);
