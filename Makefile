@@ -14,6 +14,8 @@ TRAINING := book/07_training.ipynb
 SCRIPTS := $(wildcard book/_extra/live/*.js)
 
 .DEFAULT_GOAL := help
+# A build that failed is not taken for done the next time
+.DELETE_ON_ERROR:
 .PHONY: help book install check test mutate mutants execute live wasm serve \
 	clean
 
