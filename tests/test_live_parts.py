@@ -42,6 +42,13 @@ def number(text):
     return Decimal(text.strip("() ").replace(MINUS, "-"))
 
 
+# Random weights, the same at each run
+SAME_RANDOM = """() => {
+  let state = 1;
+  Math.random = () => (state = 16807 * state % 2147483647) / 2147483647;
+}"""
+
+
 @pytest.fixture
 def open_part(open_live):
     def open_part(scripts, **settings):
@@ -114,6 +121,7 @@ def test_the_numbers_under_the_window_add_up(open_part, boot, preset):
 @pytest.mark.parametrize("preset", ["top to bottom", "random"])
 def test_the_feature_map_is_scipys(open_part, boot, preset):
     page = open_part(WINDOW)
+    page.evaluate(SAME_RANDOM)
     press(page, preset)
     kernel = np.array(weights(page), float).reshape(5, 5)
     expected = correlate2d(boot, kernel, mode="valid")
