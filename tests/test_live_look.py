@@ -247,7 +247,7 @@ def test_a_map_is_switched_off_and_on(page):
 def difference(page):
     page.locator("summary").last.click()
     page.click("text=Compare with PyTorch")
-    said = page.text_content(".live-row output")
+    said = page.text_content(".live-row:has(button:text('Compare')) span")
     images = page.evaluate("live.data.images.list.length")
     assert said.startswith(f"{images} images checked: of {10 * images} ")
     return float(re.search(r"is (\S+)\.$", said)[1])
@@ -285,7 +285,10 @@ def test_the_answer_follows_the_image(page):
         answers.add(answer)
     assert len(answers) > 3
     page.wait_for_timeout(700)
-    assert page.text_content("#live-spoken") == answer
+    # The answer, and the image
+    said, name = page.text_content("#live-spoken").split("; ", 1)
+    assert said == answer
+    assert f"image {images[i]['index']} of the test images" in name
 
 
 @pytest.mark.parametrize("width", [360, 1280])

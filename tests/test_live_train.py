@@ -145,6 +145,27 @@ def test_no_learning_rate(open_part, rate):
     )
 
 
+def test_one_live_region_hears_what_is_wrong(open_part):
+    page = open_part()
+    seed = page.get_by_label("Seed")
+    seed.fill("-3")
+    assert seed.get_attribute("aria-invalid") == "true"
+    spoken = page.locator("#live-spoken", has_text="Seed: ")
+    spoken.wait_for(state="attached")
+    seed.fill("3")
+    assert seed.get_attribute("aria-invalid") == "false"
+    assert page.locator("[aria-live], [role=status], output").count() == 1
+
+
+def test_reduced_motion_misses_no_last_picture(open_part):
+    page = open_part(reduced_motion="reduce")
+    for step in 1, 2, 3:
+        button(page, "One step").click()
+        page.get_by_text(f"{step} of 720").wait_for()
+    page.wait_for_timeout(1200)
+    assert table_behind(page, 1)[-1][0] == "3"
+
+
 def test_loss_that_is_not_finite(open_part):
     page = open_part()
     page.locator("[data-experiment=relu] button").click()

@@ -155,7 +155,16 @@
     const norms = LAYERS.map((name, i) =>
       gradient.line(name, { colour: i + 1, dash: DASHES[i], often: true })
     );
-    let total = 0, drawn = 0;
+    let total = 0, drawn = 0, late;
+
+    function picture({ step, loss, norms: sizes, weights }) {
+      drawn = performance.now();
+      if (soFar.points.at(-1)?.[0] !== step) {
+        soFar.add(step, loss);
+        norms.forEach((line, i) => line.add(step, sizes[i]));
+      }
+      maps.show(weights);
+    }
 
     return {
       root: live.element(
@@ -199,6 +208,7 @@
       },
       /* The curves of the last training go, or stay in grey. */
       clear(keep) {
+        clearTimeout(late);
         for (const { metric, line } of kept) {
           line.set(keep ? metrics[metric].points : []);
         }
@@ -207,7 +217,7 @@
         numbers.show(["–", "–", "–", "–", "–"]);
       },
       progress(state) {
-        const { step, batches, loss, accuracy, norms: sizes } = state;
+        const { step, batches, loss, accuracy } = state;
         if (!step) return;
         numbers.show([
           Math.floor(step / batches),
@@ -216,14 +226,11 @@
           short(accuracy),
           Math.round(state.imagesPerSecond).toLocaleString("en-US"),
         ]);
-        const now = performance.now();
-        if (live.reducedMotion() && now - drawn < STILL) return;
-        drawn = now;
-        if (soFar.points.at(-1)?.[0] !== step) {
-          soFar.add(step, loss);
-          norms.forEach((line, i) => line.add(step, sizes[i]));
-        }
-        maps.show(state.weights);
+        clearTimeout(late);
+        const rest = drawn + STILL - performance.now();
+        if (live.reducedMotion() && rest > 0) {
+          late = setTimeout(() => picture(state), rest);
+        } else picture(state);
       },
       epoch(record) {
         for (const [metric, line] of Object.entries(metrics)) {

@@ -52,7 +52,9 @@ globalThis.live = { parts: {}, data: {} };
   /* A slider with its value beside it. `change` hears each new value;
      `root` is what to put into the page, `value` can be read and set. */
   function slider({ label, min, max, step, value, format = String, change }) {
-    const output = element("output");
+    // Screen readers have it from the slider itself
+    const shown = { class: "live-value", "aria-hidden": "true" };
+    const output = element("span", shown);
     const input = element("input", { type: "range", min, max, step });
     const show = () => {
       output.textContent = format(Number(input.value));
@@ -108,13 +110,16 @@ globalThis.live = { parts: {}, data: {} };
       step,
       "aria-describedby": wrong.id,
       input: () => {
-        wrong.textContent = input.validationMessage;
-        if (input.value !== "" && input.validity.valid) {
-          change(Number(input.value));
-        }
+        judge();
+        if (input.validity.valid) change(Number(input.value));
+        else announce(`${label}: ${wrong.textContent}`);
       },
       required: true,
     });
+    const judge = () => {
+      wrong.textContent = input.validationMessage;
+      input.setAttribute("aria-invalid", String(!input.validity.valid));
+    };
     input.value = value;
     return {
       root: labelled(label, input, wrong),
@@ -124,7 +129,7 @@ globalThis.live = { parts: {}, data: {} };
       },
       set value(to) {
         input.value = to;
-        wrong.textContent = input.validationMessage;
+        judge();
       },
     };
   }
@@ -167,13 +172,17 @@ globalThis.live = { parts: {}, data: {} };
     "aria-live": "polite",
     id: "live-spoken",
   });
-  let waiting;
+  const waiting = new Map();
+  let soon;
 
-  /* Tell screen readers, once nothing new has come for half a second. */
-  function announce(text) {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      spoken.textContent = text;
+  /* Tell screen readers, once nothing new has come for half a second: the
+     last text of each kind. */
+  function announce(text, kind = "news") {
+    waiting.set(kind, text);
+    clearTimeout(soon);
+    soon = setTimeout(() => {
+      spoken.textContent = [...waiting.values()].filter(Boolean).join("; ");
+      waiting.clear();
     }, 500);
   }
 

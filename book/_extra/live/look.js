@@ -168,7 +168,7 @@
     });
 
     const answers = [0, 1].map(() => element("p", { class: "live-answer" }));
-    const named = element("p"), checked = element("output");
+    const named = element("p"), checked = element("span");
     const back = button("Show the book's net", () => showNet(null));
     const checking = button("Compare with PyTorch", () => {
       checked.textContent = check(published);
@@ -214,7 +214,7 @@
         fixed(seen.probabilities[seen.answer], 2)
       }`;
       for (const line of answers) line.textContent = answer;
-      if (!first) live.announce(answer);
+      if (!first) live.announce(answer, "answer");
     }
 
     function paint() {

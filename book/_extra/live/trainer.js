@@ -314,8 +314,11 @@
       ).map((pair) => pair.join("=").slice(0, 40));
       compare();
       if (ignored.length) {
+        const more = ignored.length - 5;
+        const some = ignored.slice(0, 5).join(", ");
         complain(
-          `The page ignored this in the address: ${ignored.join(", ")}.`,
+          `The page ignored this in the address: ${some}` +
+            `${more > 0 ? `, and ${more} more` : ""}.`,
         );
       }
     }

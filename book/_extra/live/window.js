@@ -153,6 +153,7 @@
     const feature = stage("feature map", STOPS, 1, go);
     const under = grid("pixels", () => "");
     const results = grid("products", () => "");
+    const wrong = live.element("p", { class: "live-wrong", id: live.newId() });
     const fields = each((i) =>
       live.element("input", {
         type: "number",
@@ -160,13 +161,13 @@
         max: 9,
         step: 10 ** -WEIGHT,
         required: true,
+        "aria-describedby": wrong.id,
         "aria-label": `Weight, row ${Math.floor(i / WINDOW)}, ` +
           `column ${i % WINDOW}`,
         input: () => change(i),
       })
     );
     const filter = grid("weights", (i) => fields[i]);
-    const wrong = live.element("p", { class: "live-wrong", id: live.newId() });
     const rows = live.element("p", { class: "live-numbers" });
     const place = live.element("p", { class: "live-numbers" });
     const scale = live.element("p", { class: "live-small" });
@@ -175,7 +176,7 @@
     function change(i) {
       const field = fields[i];
       const good = field.validity.valid;
-      field.toggleAttribute("aria-invalid", !good);
+      field.setAttribute("aria-invalid", String(!good));
       wrong.textContent = good
         ? ""
         : `${field.validationMessage} The window goes on with ${weights[i]}.`;
