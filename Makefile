@@ -67,7 +67,7 @@ define lint
 	$(BIN)/python -c 'import lenet_d2l as l; l.load_data_fashion_mnist(256)'
 endef
 
-check: $(READY) $(BUILT) ## Run the quick checks, which train no net: under a minute
+check: $(READY) $(BUILT) ## Run the quick checks, of code, pages and scripts: a few minutes
 	$(lint)
 	$(BIN)/pytest tests -m 'not slow'
 
