@@ -42,14 +42,32 @@ PAIRS = """
     surer/less sure, the same run/another run, wider/narrower,
     widest/narrowest
 """
+# Those of the Chinese edition, which has no spaces between words
+CHINESE_PAIRS = """
+    一样/不同, 上升/下降, 上涨/下跌, 之外/之内, 以外/以内, 以上/以下, 之上/之下,
+    优于/不如, 增加/减少, 增大/减小, 增益/无增益, 多/少, 多于/少于, 大/小,
+    大于/小于, 外/内, 好/差, 好于/差于, 宽/窄, 容易/难, 常常/很少, 往往/很少,
+    得到/失去, 快/慢, 快于/慢于, 把握更大/把握更小, 改善/变差, 有影响/没有影响,
+    有效/无效, 有帮助/有害, 有益/有害, 等效/未定, 超过/不到, 超出/不到,
+    提高/降低, 升高/降低, 高出/低了, 更好/没有更好, 更快/没有更快, 更多/没有更多,
+    更好/更差, 更大/更小, 更多/更少, 更宽/更窄, 更容易/更难, 更平稳/更不平稳,
+    更快/更慢, 更早/更晚, 更深/更浅, 更贵/更便宜, 更长/更短, 更高/更低,
+    最好/最差, 最大/最小, 最多/最少, 最宽/最窄, 最快/最慢, 最高/最低, 长/短,
+    早/晚, 变大/变小, 扩大/缩小, 变长/变短, 胜过/输给, 高/低, 高于/低于,
+    像/不像, 相似/不相似, 同一次运行/另一次运行, 平稳/不平稳, 增长/缩减, 赢/输
+"""
 SIGNS, OPPOSITES = {}, {}
-for pair in PAIRS.split(","):
+for pair in f"{PAIRS}, {CHINESE_PAIRS}".split(","):
     first, second = pair.strip().split("/")
     SIGNS |= {first: 1, second: -1}
     # Of several opposites the last counts
     OPPOSITES |= {first: second, second: first}
-WORDS = "|".join(sorted(SIGNS, key=len, reverse=True)).replace(" ", r"\s+")
-WORD = rf"(?<![\w-])(?P<word>(?i:{WORDS}))(?![\w-])"
+LONGEST_FIRST = sorted(SIGNS, key=len, reverse=True)
+ENGLISH = "|".join(w for w in LONGEST_FIRST if w.isascii())
+CHINESE = "|".join(w for w in LONGEST_FIRST if not w.isascii())
+WORD = (
+    rf"(?P<word>(?<![\w-])(?i:{ENGLISH})(?![\w-])|{CHINESE})"
+).replace(" ", r"\s+")
 
 # Accounts, words of the table, numbers, and what only looks like numbers:
 # addresses, commands of LaTeX, other words and identifiers, also such as
@@ -69,7 +87,8 @@ TOKEN = re.compile(
         (?: [ ]? \\? % )?
       )
     """,
-    re.X | re.S,
+    # Chinese has no space between a word and a number: it is no part of \w
+    re.X | re.S | re.A,
 )
 
 # In the text before a number, what makes it a name or the count of a list
@@ -77,10 +96,12 @@ NAMED = re.compile(
     r"""
       \b (?: [Cc]hapter | equation | CC\sBY | IPython | Jupyter\sBook ) \s $
     | \b chapters \s (?: \d+ \s (?: to | and ) \s )? $
-    | \b Python \s (?: 3\.\d+ (?: , | \s to | \s or ) \s )* $
+    | \b Python \s (?: 3\.\d+ (?: , \s | \s to \s | \s or \s | [、至到和或] ) )* $
     """,
-    re.X,
+    re.X | re.A,
 )
+# Chapters of the Chinese edition: before a number, and behind it
+CHAPTERS = re.compile(r"第(?:\d+[、至到和])*$"), re.compile(r"(?:[、至到和]\d+)*章")
 
 
 def paragraphs(path: Path) -> list[str]:
@@ -93,6 +114,11 @@ def paragraphs(path: Path) -> list[str]:
     if path.suffix == ".ipynb":
         cells = nbformat.reads(text, as_version=4).cells
         text = "\n\n".join(c.source for c in cells if c.cell_type != "code")
+    return split(text)
+
+
+def split(text: str) -> list[str]:
+    """Return the paragraphs of prose in Markdown, as ``paragraphs`` does."""
     while match := FENCE.search(text):  # Tables and notes are kept
         kept = "" if CODE.match(match[2].strip()) else match[3]
         text = text[: match.start()] + kept + text[match.end() :]
@@ -115,6 +141,7 @@ def rule(paragraph: str, number: re.Match) -> str:
     if number["word"]:
         return "a word"
     text, before = number["number"], paragraph[: number.start()]
+    after = paragraph[number.end() :]
     if re.fullmatch(r"(?:19|20)\d\d", text):
         return "a year"
     if re.fullmatch(r"[-+]?[01]", text):
@@ -123,8 +150,9 @@ def rule(paragraph: str, number: re.Match) -> str:
         return "in code"
     if surroundings(before) == "formula" and len(text) == 1:
         return "one digit in a formula"
-    begins_an_item = re.match(r"\. \[", paragraph[number.end() :])
-    return "a name" if NAMED.search(before) or begins_an_item else ""
+    named = NAMED.search(before) or re.match(r"\. \[", after)
+    named = named or CHAPTERS[0].search(before) and CHAPTERS[1].match(after)
+    return "a name" if named else ""
 
 
 def hidden(before: str) -> bool:

@@ -1,0 +1,170 @@
+"""What an English text and its Chinese translation must have in common.
+
+``compare`` holds a translation beside its original: numbers, formulas, code,
+links, structure, accounts, terms. ``untidy`` looks at the Chinese alone.
+"""
+
+import ast
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import autocorrect_py
+from accounts import CODE, FENCE, TOKEN
+from chinese import MARKDOWN, WIDE, ZH, joined
+
+ACCOUNT = re.compile(r"<!--(.*?)-->", re.S)
+ROLE = re.compile(r"\{[\w:-]+\}`[^`]*`|^ *:[\w-]+:.*$|^ *[`:]{3,}\{[\w-]+\}.*$", re.M)
+TAG = re.compile(r"</?[a-z][^>]*>")
+CODE_COMMENT = re.compile(r"[ ]*(?:#|//) .*$", re.M)
+TEXT_IN_FORMULA = re.compile(r"\\(?:text|mathrm)\{[^}]*\}")
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
+LINK = re.compile(r"\]\(([^)\s]*)[^)]*\)|(https?://[^\s)>]+)")
+TERMS = tomllib.loads((ZH / "terms.toml").read_text(encoding="utf-8"))
+# Of prose: what is no word of it
+NO_PROSE = re.compile(
+    r"<!--.*?-->|\$\$.+?\$\$|\$[^$\n]+\$|`[^`]*`|\]\([^)]*\)|</?[a-z][^>]*>",
+    re.S,
+)
+# More English words in a row than a term or a title has
+ENGLISH = re.compile(r"(?:\b[A-Za-z][a-z'’-]*[ ,]+){5,}[A-Za-z]")
+HALF_WIDTH = re.compile(rf"(?<={WIDE})[,:;!?()]|[,:;!?()](?={WIDE})")
+SPACE = re.compile(rf"(?<={WIDE}) +(?=\S)|(?<=\S) +(?={WIDE})")
+autocorrect_py.load_config(
+    "rules: {space-word: 0, space-punctuation: 0, space-bracket: 0,"
+    " space-dash: 0, space-backticks: 0, space-dollar: 0, spellcheck: 0}"
+)
+
+
+def code_blocks(text: str) -> list[str]:
+    """Return the fenced code of ``text`` without its comments."""
+    fences = [m for m in FENCE.finditer(text) if CODE.match(m[2].strip())]
+    return [CODE_COMMENT.sub("", m[3]) for m in fences]
+
+
+def prose(text: str) -> str:
+    """Return ``text`` without fenced code; of tables the fence is taken."""
+    while match := FENCE.search(text):
+        kept = "" if CODE.match(match[2].strip()) else match[3]
+        text = text[: match.start()] + kept + text[match.end() :]
+    return text
+
+
+def numbers(text: str) -> list[str]:
+    """Return the numbers of prose, without the space before a per cent."""
+    tokens = TOKEN.finditer(prose(text))
+    return [t["number"].replace(" ", "") for t in tokens if t["number"]]
+
+
+def accounts(text: str) -> list[str]:
+    """Return the single expressions of the accounts in ``text``."""
+    lists = [ast.parse(f"[{m[1].strip()}]") for m in ACCOUNT.finditer(text)]
+    return [ast.unparse(e) for li in lists for e in li.body[0].value.elts]
+
+
+def formulas(text: str) -> list[str]:
+    """Return the formulas; words in them may be translated."""
+    return [
+        "".join(TEXT_IN_FORMULA.sub("", m[1] or m[2]).split())
+        for m in FORMULA.finditer(ACCOUNT.sub("", prose(text)))
+    ]
+
+
+def code_spans(text: str) -> list[str]:
+    """Return what stands in backticks."""
+    plain = ROLE.sub("", ACCOUNT.sub("", prose(text)))
+    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", plain)]
+
+
+def links(text: str) -> list[str]:
+    """Return the addresses of links and pictures."""
+    return [m[1] or m[2] for m in LINK.finditer(ACCOUNT.sub("", text))]
+
+
+def structure(text: str) -> list[str]:
+    """Return the kinds of blocks, in order, list items and cells among them.
+
+    A table of MyST is read as the list that it is written as.
+    """
+    tokens = MARKDOWN.parse(joined(prose(ACCOUNT.sub("", text))))
+    return [t.tag for t in tokens if t.nesting == 1 or t.type == "hr"]
+
+
+def marked(text: str) -> list[str]:
+    """Return which words are set apart as emphasized or strong."""
+    inlines = [t for t in MARKDOWN.parse(joined(prose(text))) if t.children]
+    children = [child for token in inlines for child in token.children]
+    return [c.tag for c in children if c.tag in ("em", "strong", "img")]
+
+
+# What has to be the same, in whatever order
+RULES: dict[str, Callable[[str], Iterable[str]]] = {
+    "numbers": numbers,
+    "accounts": accounts,
+    "formulas": formulas,
+    "code": code_spans,
+    "code blocks": code_blocks,
+    "links": links,
+    "roles and directives": lambda text: ROLE.findall(text),
+    "tags": lambda text: TAG.findall(ACCOUNT.sub("", prose(text))),
+    "emphasis": marked,
+}
+
+
+def plain(text: str) -> str:
+    """Return the words of prose alone."""
+    return " ".join(NO_PROSE.sub(" ", prose(text)).split())
+
+
+def wrong_terms(english: str, chinese: str) -> list[str]:
+    """Return what the glossary asks for and the Chinese doesn't have."""
+    of_english = plain(english)
+    of_chinese = plain(joined(chinese)).replace("*", "")
+    found = [
+        f"terms: {match[0]} is {' or '.join(allowed)}"
+        for term, allowed in TERMS["terms"].items()
+        if (match := re.search(rf"(?i)\b(?:{term})\b", of_english))
+        and not any(word in of_chinese for word in allowed)
+    ]
+    found += [
+        f"terms: {word} should be {better}"
+        for word, better in TERMS["avoid"].items()
+        if word in of_chinese
+    ]
+    return found
+
+
+def compare(english: str, chinese: str) -> list[str]:
+    """Return how a translation differs from its original, a line each."""
+    found = []
+    for name, of in RULES.items():
+        theirs, ours = Counter(of(english)), Counter(of(chinese))
+        for what, n in (theirs - ours).items():
+            found.append(f"{name}: {what!r} is missing ({n})")
+        for what, n in (ours - theirs).items():
+            found.append(f"{name}: {what!r} is too many ({n})")
+    theirs, ours = structure(english), structure(chinese)
+    if theirs != ours:
+        found.append(f"blocks: {' '.join(ours)} instead of {' '.join(theirs)}")
+    return found + wrong_terms(english, chinese)
+
+
+def untidy(chinese: str) -> list[str]:
+    """Return what in a Chinese text is not typeset as Chinese is."""
+    text = joined(ROLE.sub("", prose(chinese)))
+    lint = autocorrect_py.lint_for(text, "markdown")
+    found = [f"typography: {li.old} should be {li.new}" for li in lint.lines]
+    rendered = re.sub(r"<code>.*?</code>", "`", MARKDOWN.render(text))
+    rendered = re.sub(r"(?s)<!--.*?-->|\$[^$]+\$", "", rendered)
+    shown = re.sub(r"<[^>]*>", "", rendered)
+    for rule, pattern in (
+        ("half-width", HALF_WIDTH),
+        ("space", SPACE),
+        ("left in English", ENGLISH),
+        ("no emphasis", re.compile(r"\*")),
+    ):
+        for match in pattern.finditer(shown):
+            around = shown[max(0, match.start() - 12) : match.end() + 12]
+            found.append(f"{rule}: {' '.join(around.split())}")
+    return found
