@@ -65,9 +65,9 @@ for pair in f"{PAIRS}, {CHINESE_PAIRS}".split(","):
 LONGEST_FIRST = sorted(SIGNS, key=len, reverse=True)
 ENGLISH = "|".join(w for w in LONGEST_FIRST if w.isascii())
 CHINESE = "|".join(w for w in LONGEST_FIRST if not w.isascii())
-WORD = (
-    rf"(?P<word>(?<![\w-])(?i:{ENGLISH})(?![\w-])|{CHINESE})"
-).replace(" ", r"\s+")
+WORD = (rf"(?P<word>(?<![\w-])(?i:{ENGLISH})(?![\w-])|{CHINESE})").replace(
+    " ", r"\s+"
+)
 
 # Accounts, words of the table, numbers, and what only looks like numbers:
 # addresses, commands of LaTeX, other words and identifiers, also such as
@@ -101,7 +101,10 @@ NAMED = re.compile(
     re.X | re.A,
 )
 # Chapters of the Chinese edition: before a number, and behind it
-CHAPTERS = re.compile(r"第(?:\d+[、至到和])*$"), re.compile(r"(?:[、至到和]\d+)*章")
+CHAPTERS = (
+    re.compile(r"第(?:\d+[、至到和])*$"),
+    re.compile(r"(?:[、至到和]\d+)*章"),
+)
 
 
 def paragraphs(path: Path) -> list[str]:

@@ -32,7 +32,7 @@ NOTEBOOKS = CHAPTERS + SOLUTIONS
 STUDIES = BOOK / "studies"
 LIVE = BOOK / "_extra/live"
 # Where the book's studies are defined, and what its live parts show
-sys.path += [str(STUDIES), str(BOOK)]
+sys.path += [str(STUDIES), str(BOOK), str(BOOK / "zh")]
 
 # The same examples at each run, however slow the machine
 settings.register_profile(

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable
 
 import autocorrect_py
 from accounts import CODE, FENCE, TOKEN
-from chinese import MARKDOWN, WIDE, ZH, joined
+from catalogue import MARKDOWN, WIDE, ZH, joined
 
 ACCOUNT = re.compile(r"<!--(.*?)-->", re.S)
-ROLE = re.compile(r"\{[\w:-]+\}`[^`]*`|^ *:[\w-]+:.*$|^ *[`:]{3,}\{[\w-]+\}.*$", re.M)
+ROLE = re.compile(
+    r"\{[\w:-]+\}`[^`]*`|^ *:[\w-]+:.*$|^ *[`:]{3,}\{[\w-]+\}.*$", re.M
+)
 TAG = re.compile(r"</?[a-z][^>]*>")
 CODE_COMMENT = re.compile(r"[ ]*(?:#|//) .*$", re.M)
 TEXT_IN_FORMULA = re.compile(r"\\(?:text|mathrm)\{[^}]*\}")
@@ -74,7 +76,9 @@ def formulas(text: str) -> list[str]:
 def code_spans(text: str) -> list[str]:
     """Return what stands in backticks."""
     plain = ROLE.sub("", ACCOUNT.sub("", prose(text)))
-    return [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", plain)]
+    return [
+        " ".join(code.split()) for code in re.findall(r"`([^`]+)`", plain)
+    ]
 
 
 def links(text: str) -> list[str]:
@@ -146,7 +150,9 @@ def compare(english: str, chinese: str) -> list[str]:
             found.append(f"{name}: {what!r} is too many ({n})")
     theirs, ours = structure(english), structure(chinese)
     if theirs != ours:
-        found.append(f"blocks: {' '.join(ours)} instead of {' '.join(theirs)}")
+        found.append(
+            f"blocks: {' '.join(ours)} instead of {' '.join(theirs)}"
+        )
     return found + wrong_terms(english, chinese)
 
 

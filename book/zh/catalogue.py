@@ -1,17 +1,13 @@
-"""Write the Chinese edition: the English one, with other words.
+"""The catalogue of Chinese texts, and the English ones that they translate.
 
-``book/zh`` has a catalogue for each page: a text file with an entry for each
-Markdown cell, each description of a figure, and each section of a page in
-Markdown. An entry begins with a line such as ``<!-- cell-02 1f0e2d3c -->``:
-the id of the cell, and a digest of the English text that the entry
-translates. ``words.toml`` beside them has what cells print, and what pictures
-and controls show.
+Each page has a file here, with an entry for each Markdown cell, for each
+description of a figure, and for each section of a page in Markdown. An entry
+begins with a line such as ``<!-- cell-02 1f0e2d3c -->``: the id of the cell,
+and a digest of the English text that the entry translates.
 
-``python book/chinese.py`` writes the notebooks and pages into
-``book/_build/zh``, ready to be built, unless an entry is missing, stale or
-left over. After a change of an English text, translate it again; then
-``python book/chinese.py accept 02_convolution cell-02`` stores its digest,
-and adds what is missing, in English.
+After a change of an English text, translate it again. Then ``python
+book/zh/catalogue.py accept 02_convolution cell-02`` stores its digest. It
+also adds what is missing, in English, and removes what is left over.
 """
 
 import re
@@ -22,10 +18,10 @@ from typing import NamedTuple
 
 import nbformat
 from markdown_it import MarkdownIt
+from nbformat import NotebookNode
 
-BOOK = Path(__file__).parent
-ZH = BOOK / "zh"
-BUILD = BOOK / "_build/zh"
+ZH = Path(__file__).parent
+BOOK = ZH.parent
 README = BOOK.parent / "README.md"
 HEAD = re.compile(r"^<!-- (\S+(?: alt)?) ([0-9a-f]{8}) -->\n", re.M)
 HEADING = re.compile(r"^#+ (.*)$", re.M)
@@ -87,7 +83,7 @@ def english(page: Path) -> dict[str, str]:
     return found
 
 
-def alternative(cell: nbformat.NotebookNode) -> str:
+def alternative(cell: NotebookNode) -> str:
     """Return the description of the figure that a cell draws, or nothing."""
     return cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
 
@@ -156,14 +152,15 @@ def problems(page: Path) -> list[str]:
     return found
 
 
-def accept(page: Path, keys: list[str]) -> None:
+def accept(page: Path, keys: list[str]) -> str | None:
     """Store the digests of ``keys``, and put the entries in order.
 
-    What is missing is added, in English; what is left over is removed.
+    What is missing is added, in English; what is left over is removed. Return
+    what is wrong with ``keys``.
     """
     texts, catalogue = english(page), catalogue_of(page)
     if unknown := set(keys) - set(texts):
-        raise SystemExit(f"{page.name} has no {', '.join(sorted(unknown))}")
+        return f"{page.name} has no {', '.join(sorted(unknown))}"
     entries, parts = read(catalogue), []
     for key, text in texts.items():
         entry = entries.get(key, Entry(digest(text), text))
@@ -171,3 +168,23 @@ def accept(page: Path, keys: list[str]) -> None:
         parts.append(f"<!-- {key} {seen} -->\n{entry.text}\n")
     catalogue.parent.mkdir(exist_ok=True)
     catalogue.write_text("\n".join(parts), encoding="utf-8")
+    return None
+
+
+def main(arguments: list[str]) -> str | None:
+    """Accept what ``arguments`` name; return what is wrong with them."""
+    names = {
+        catalogue_of(page).relative_to(ZH).with_suffix("").as_posix(): page
+        for page in pages()
+        if page != README
+    } | {"README": README}
+    match arguments:
+        case ["accept", name, *keys] if name in names:
+            return accept(names[name], keys)
+        case ["accept", name, *_]:
+            return f"{name} is no page. Pages are {', '.join(names)}"
+    return __doc__
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

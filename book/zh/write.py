@@ -1,0 +1,115 @@
+"""Write the Chinese edition: the English one, with other words.
+
+``python book/zh/write.py`` writes notebooks and pages, settings and pictures
+into ``book/_build/zh``, ready to be built, unless an entry of the catalogue is
+missing, stale or left over.
+"""
+
+import json
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+from catalogue import (
+    BOOK,
+    README,
+    ZH,
+    alternative,
+    catalogue_of,
+    joined,
+    pages,
+    problems,
+    read,
+)
+from nbformat import NotebookNode
+from words import VISIBLE, Words
+
+BUILD = BOOK / "_build/zh"
+
+
+def notebook(page: Path, words: Words) -> NotebookNode:
+    """Return a notebook in Chinese, with the code and its numbers as is."""
+    texts = {key: e.text for key, e in read(catalogue_of(page)).items()}
+    made = nbformat.read(page, as_version=4)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = joined(texts[cell.id])
+            continue
+        if alternative(cell):
+            cell.metadata.mystnb.image.alt = texts[f"{cell.id} alt"]
+        for output in cell.outputs:
+            words.output(output)
+    return made
+
+
+def settings(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return Jupyter Book's settings and table of contents in Chinese."""
+    config, ours, toc = (
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in (
+            BOOK / "_config.yml",
+            ZH / "config.yml",
+            BOOK / "_toc.yml",
+        )
+    )
+    sphinx = config["sphinx"]["config"] | ours.pop("sphinx")["config"]
+    config |= ours
+    config["sphinx"]["config"] = sphinx
+    for part in toc["parts"]:
+        part["caption"] = words.translated(part["caption"])
+        rows = part["chapters"]
+        for row in [*rows, *(s for r in rows for s in r.get("sections", []))]:
+            if "title" in row:
+                row["title"] = words.translated(row["title"])
+    return config, toc
+
+
+def write(words: Words) -> None:
+    """Write the Chinese book into ``BUILD``, ready for Jupyter Book."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    left_out = shutil.ignore_patterns(
+        "_build", "zh", "runs", "__pycache__", ".*"
+    )
+    shutil.copytree(BOOK, BUILD, ignore=left_out)
+    for page in pages():
+        if page == README:
+            continue
+        file = BUILD / page.relative_to(BOOK)
+        if page.suffix == ".ipynb":
+            nbformat.write(notebook(page, words), file)
+        else:
+            texts = [
+                joined(e.text) for e in read(catalogue_of(page)).values()
+            ]
+            file.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    for picture in (BUILD / "_static").glob("*.svg"):
+        drawn = picture.read_text(encoding="utf-8")
+        picture.write_text(
+            words.in_markup(drawn, VISIBLE["image/svg+xml"]), encoding="utf-8"
+        )
+    for name, content in zip(("_config.yml", "_toc.yml"), settings(words)):
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        (BUILD / name).write_text(text, encoding="utf-8")
+    controls = tomllib.loads(
+        (ZH / "controls.toml").read_text(encoding="utf-8")
+    )
+    content = json.dumps(words.classes | controls, ensure_ascii=False)
+    script = f'"use strict";\nlive.data.words = {content};\n'
+    (BUILD / "_extra/live/data/words.js").write_text(script, encoding="utf-8")
+
+
+def main() -> str:
+    """Write the Chinese edition; return what is wrong, a line each."""
+    found = [problem for page in pages() for problem in problems(page)]
+    if not found:
+        write(words := Words())
+        found = [f"words.toml: {text!r} is missing" for text in words.missing]
+    return "\n".join(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
