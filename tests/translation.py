@@ -31,6 +31,9 @@ NO_PROSE = re.compile(
 )
 # More English words in a row than a term or a title has
 ENGLISH = re.compile(r"(?:\b[A-Za-z][a-z'’-]*[ ,]+){5,}[A-Za-z]")
+TITLE = re.compile(r"<em>[ -~]*</em>")  # Of an English paper
+# Numbers and short names in brackets, such as (N, 1, 28, 28)
+SHAPE = re.compile(r"\((?:(?![A-Za-z]{2})[^()\u4e00-\u9fff])*\)")
 HALF_WIDTH = re.compile(rf"(?<={WIDE})[,:;!?()]|[,:;!?()](?={WIDE})")
 SPACE = re.compile(rf"(?<={WIDE}) +(?=\S)|(?<=\S) +(?={WIDE})")
 autocorrect_py.load_config(
@@ -163,7 +166,7 @@ def untidy(chinese: str) -> list[str]:
     found = [f"typography: {li.old} should be {li.new}" for li in lint.lines]
     rendered = re.sub(r"<code>.*?</code>", "`", MARKDOWN.render(text))
     rendered = re.sub(r"(?s)<!--.*?-->|\$[^$]+\$", "", rendered)
-    shown = re.sub(r"<[^>]*>", "", rendered)
+    shown = SHAPE.sub("`", re.sub(r"<[^>]*>", "", TITLE.sub("`", rendered)))
     for rule, pattern in (
         ("half-width", HALF_WIDTH),
         ("space", SPACE),

@@ -33,37 +33,27 @@ class Words:
         # A class, or a number: with its sign, but not of a word such as C1
         self.value = re.compile(
             rf"(?<![\w-])(?:{names})(?![\w-])"
-            r"|(?:(?<![\w.)-])[-+−])?(?<![\w-])\d+(?:[.,]\d+)*(?:e[-+]\d+)?(?!\w)"
+            r"|(?<![\w.)-])[-+]?\d+(?:[.,]\d+)*(?:e[-+]\d+)?(?!\w)"
         )
         self.missing: dict[str, None] = {}  # In the order in which they come
 
     def translated(self, text: str) -> str:
         """Return ``text`` in Chinese; its numbers stay as they are."""
-        key = self.value.sub("{}", text)
+        before, words, after = PADDED.fullmatch(text).groups()
+        key = self.value.sub("{}", words)
         if key in self.words:
             key = self.words[key]
-        elif re.search("[A-Za-z]{2}", key) and not self.code.fullmatch(text):
+        elif re.search("[A-Za-z]{2}", key) and not self.code.fullmatch(words):
             self.missing[key] = None
-            return text
-        found = [self.classes.get(v, v) for v in self.value.findall(text)]
-        following = iter(range(len(found)))
-        return re.sub(
-            r"\{(\d*)\}",
-            lambda m: found[int(m[1]) if m[1] else next(following)],
-            key,
-        )
+        values = [self.classes.get(v, v) for v in self.value.findall(words)]
+        return before + key.format(*values) + after
 
     def in_markup(self, text: str, place: re.Pattern[str]) -> str:
-        """Return SVG or HTML with its words, at each ``place``, in Chinese."""
-
-        def say(match: re.Match[str]) -> str:
-            before, words, after = PADDED.fullmatch(
-                unescape(match[0])
-            ).groups()
-            new = self.translated(words) if words else ""
-            return escape(f"{before}{new}{after}", quote=False)
-
-        return place.sub(say, text)
+        """Return SVG or HTML with the words at each ``place`` in Chinese."""
+        return place.sub(
+            lambda m: escape(self.translated(unescape(m[0])), quote=False),
+            text,
+        )
 
     def printed(self, text: str) -> str:
         """Return printed lines in Chinese, columns below each other."""

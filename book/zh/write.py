@@ -1,8 +1,8 @@
 """Write the Chinese edition: the English one, with other words.
 
 ``python book/zh/write.py`` writes notebooks and pages, settings and pictures
-into ``book/_build/zh``, ready to be built, unless an entry of the catalogue is
-missing, stale or left over.
+into ``book/_build/zh``, ready to be built, unless an entry of the catalogue
+is missing, stale or left over.
 """
 
 import json

@@ -1,0 +1,103 @@
+"""Two editions of one book: each page leads to the same place in the other.
+
+The English pages are at the top of the site, the Chinese ones in its folder
+``zh``, under the same names. A Chinese page has the English page's ids too,
+so that one address with its ``#`` is right in both. And its search cuts
+Chinese, which has no spaces, into pairs of neighbouring characters.
+"""
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
+from sphinx.transforms import SphinxTransform
+
+# Each language's name for itself, and the way from its pages to the others
+EDITIONS = {"en": ("English", "zh/"), "zh-CN": ("中文", "../")}
+# Where the English pages are, once read, as seen from a Chinese book's folder
+ENGLISH = "../.doctrees"
+
+
+class SameIds(SphinxTransform):
+    """Give the sections of a Chinese page the ids of the English ones."""
+
+    default_priority = 870  # Before MyST looks for what links lead to
+
+    def apply(self, **kwargs: Any) -> None:
+        name = f"{ENGLISH}/{self.env.docname}.doctree"
+        english = pickle.loads(Path(self.app.confdir, name).read_bytes())
+        slugs = {}
+        for ours, theirs in zip(
+            self.document.findall(nodes.section),
+            english.findall(nodes.section),
+            strict=True,
+        ):
+            ours["ids"] = theirs["ids"]
+            self.document.ids |= dict.fromkeys(ours["ids"], ours)
+            if "slug" in theirs:
+                ours["slug"] = theirs["slug"]
+                slugs[ours["slug"]] = (ours.line, ours["ids"][0], ours[0].astext())
+        self.document.myst_slugs = slugs
+        self.env.metadata[self.env.docname]["myst_slugs"] = slugs
+
+
+class SearchPairs(SearchEnglish):
+    """Words of the English kind, and pairs of Chinese characters."""
+
+    lang = "zh"
+    language_name = "Chinese"
+    run = re.compile(r"[\u4e00-\u9fff]+|[^\W\u4e00-\u9fff]+")
+    # The same for what a reader types
+    js_splitter_code = r"""
+function splitQuery(query) {
+  const runs = query.match(/[\u4e00-\u9fff]+|[^\s\p{P}\p{S}\u4e00-\u9fff]+/gu);
+  return (runs ?? []).flatMap((run) =>
+    /^[\u4e00-\u9fff]{2}/.test(run)
+      ? [...run].slice(1).map((letter, i) => run[i] + letter)
+      : [run]);
+}
+"""
+
+    def split(self, text: str) -> list[str]:
+        return [word for run in self.run.findall(text) for word in pairs(run)]
+
+
+def pairs(run: str) -> list[str]:
+    """Return each two neighbours of Chinese letters; else ``run`` itself."""
+    if len(run) < 2 or not "\u4e00" <= run[0] <= "\u9fff":
+        return [run]
+    return [run[i : i + 2] for i in range(len(run) - 1)]
+
+
+def link_editions(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Tell the page's frame where the page is in the other edition."""
+    way = EDITIONS[context["language"]][1]
+    other = next(code for code in EDITIONS if code != context["language"])
+    address = "../" * page.count("/") + f"{way}{page}.html"
+    context["other_edition"] = {
+        "address": address,
+        "code": other,
+        "name": EDITIONS[other][0],
+    }
+    link = f'<link rel="alternate" hreflang="{other}" href="{address}" />'
+    # The index and the search have no other tags
+    context["metatags"] = context.get("metatags", "") + f"\n{link}"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Look at each page before it is written, and at Chinese ones as read."""
+    app.connect("html-page-context", link_editions)
+    if app.config.language != "en":
+        app.add_transform(SameIds)
+        app.add_search_language(SearchPairs)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
