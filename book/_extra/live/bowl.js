@@ -4,6 +4,7 @@
    long may a step be? */
 
 {
+  const { fixed, pieces, svg, words } = live;
   const A = 2; // How sharply the bowl bends: loss = A/2 · w²
   const LIMIT = 2 / A;
   const WIDE = 2.2; // The picture shows w from -WIDE to WIDE
@@ -20,44 +21,38 @@
   const Y = (value) => BOTTOM - value / loss(WIDE) * (BOTTOM - TOP);
   const place = (w) => [X(w), Y(loss(w))];
 
-  function draw(tag, attributes, ...children) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      made.setAttribute(name, value);
-    }
-    made.append(...children);
-    return made;
-  }
-
   /* The bowl and its axes, which stay. */
   function backdrop() {
-    const text = (x, y, words, anchor = "middle") =>
-      draw("text", { x, y, "text-anchor": anchor }, words);
+    const write = (x, y, text, anchor = "middle") =>
+      svg("text", { x, y, "text-anchor": anchor }, text);
     const curve = Array.from(
       { length: 89 },
       (_, i) => place(WIDE * (i / 44 - 1)).join(" "),
     );
     return [
-      draw("path", { d: `M${LEFT} ${TOP}V${BOTTOM}H${WIDTH - 6}` }),
-      ...[-2, -1, 0, 1, 2].map((w) =>
-        text(X(w), BOTTOM + 18, live.fixed(w, 0))
-      ),
+      svg("path", { d: `M${LEFT} ${TOP}V${BOTTOM}H${WIDTH - 6}` }),
+      ...[-2, -1, 0, 1, 2].map((w) => write(X(w), BOTTOM + 18, fixed(w, 0))),
       ...[0, 1, 2, 3, 4].map((level) =>
-        text(LEFT - 6, Y(level) + 4, level, "end")
+        write(LEFT - 6, Y(level) + 4, level, "end")
       ),
-      text(X(0), BOTTOM + 34, "w"),
-      text(0, TOP - 10, "loss", "start"),
-      draw("path", { d: `M${curve.join("L")}`, class: "live-bowl-curve" }),
+      write(X(0), BOTTOM + 34, "w"),
+      write(0, TOP - 10, words`loss`, "start"),
+      svg("path", { d: `M${curve.join("L")}`, class: "live-bowl-curve" }),
     ];
   }
 
   /* What a step has done. */
   function verdict(before, after) {
-    if (Math.abs(after) < 1e-9) return "The ball is at the bottom.";
-    const side = before * after > 0 ? "on the same side" : "on the other side";
+    if (Math.abs(after) < 1e-9) return words`The ball is at the bottom.`;
     const change = Math.abs(after) - Math.abs(before);
-    if (Math.abs(change) < 1e-9) return `It lands ${side}, no lower.`;
-    return `It lands ${side}, ${change < 0 ? "lower" : "higher"}.`;
+    const height = Math.abs(change) < 1e-9
+      ? words`no lower`
+      : change < 0
+      ? words`lower`
+      : words`higher`;
+    return before * after > 0
+      ? words`It lands on the same side, ${height}.`
+      : words`It lands on the other side, ${height}.`;
   }
 
   live.parts.bowl = (root) => {
@@ -66,18 +61,18 @@
     const tried = new Map(); // Of each rate: did a step lead up?
     let running;
 
-    const path = draw("path", { class: "live-bowl-path live-ink-2" });
-    const dots = draw("g", { class: "live-ink-2" });
-    const tangent = draw("path", { class: "live-bowl-tangent" });
-    const ball = draw("circle", { r: 7, class: "live-bowl-ball live-ink-1" });
-    const picture = draw(
+    const path = svg("path", { class: "live-bowl-path live-ink-2" });
+    const dots = svg("g", { class: "live-ink-2" });
+    const tangent = svg("path", { class: "live-bowl-tangent" });
+    const ball = svg("circle", { r: 7, class: "live-bowl-ball live-ink-1" });
+    const picture = svg(
       "svg",
       {
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         class: "live-bowl",
         role: "img",
-        "aria-label": "A bowl, the ball in it, the slope where the ball is, " +
-          "and the steps that led there",
+        "aria-label": words`A bowl, the ball in it, the slope where the ball
+          is, and the steps that led there`,
       },
       ...backdrop(),
       path,
@@ -99,7 +94,7 @@
     const formula = live.element("p", { class: "live-numbers" });
     const told = live.element("p", {});
     const found = live.element("p", { class: "live-numbers" });
-    const rates = draw("svg", {
+    const rates = svg("svg", {
       viewBox: `0 0 ${WIDTH} 46`,
       class: "live-bowl",
       role: "img",
@@ -108,11 +103,11 @@
       class: "live-scroll",
       tabindex: 0,
       role: "region",
-      "aria-label": "The steps",
+      "aria-label": words`The steps`,
     });
 
     const rate = live.slider({
-      label: "learning rate (lr)",
+      label: words`learning rate (lr)`,
       min: 0.05,
       max: 1.3,
       step: 0.05,
@@ -121,12 +116,12 @@
       change: () => show(),
     });
     const start = live.slider({
-      label: "start (w)",
+      label: words`start (w)`,
       min: -2,
       max: 2,
       step: 0.1,
       value: 1,
-      format: (value) => live.fixed(value, 1),
+      format: (value) => fixed(value, 1),
       change: () => reset(),
     });
 
@@ -139,26 +134,26 @@
       }
       told.textContent = before
         ? verdict(before, w)
-        : "At the bottom the slope is 0, and no step leads away.";
+        : words`At the bottom the slope is 0, and no step leads away.`;
       show();
     }
 
-    const run = live.button("Run", () => {
+    const run = live.button(words`Run`, () => {
       if (running) return halt();
-      run.textContent = "Pause";
+      run.textContent = words`Pause`;
       const first = steps.length;
       running = setInterval(() => {
         step();
         const ends = Math.abs(w) < REST
-          ? "The ball rests at the bottom."
+          ? words`The ball rests at the bottom.`
           : Math.abs(w) > FAR
-          ? "The ball is far out, and every step leads farther."
+          ? words`The ball is far out, and every step leads farther.`
           : steps.length - first >= MOST
-          ? "It would jump to and fro for ever."
+          ? words`It would jump to and fro for ever.`
           : "";
         if (ends) {
           halt();
-          told.textContent = `After ${steps.length} steps: ${ends}`;
+          told.textContent = words`After ${steps.length} steps: ${ends}`;
           live.announce(told.textContent);
         }
       }, PAUSE);
@@ -167,7 +162,7 @@
     function halt() {
       clearInterval(running);
       running = undefined;
-      run.textContent = "Run";
+      run.textContent = words`Run`;
     }
 
     function reset() {
@@ -186,12 +181,12 @@
       const up = all.find(([, leadsUp]) => leadsUp)?.[0];
       const known = up - down <= CLOSE;
       rates.replaceChildren(
-        draw("path", { d: `M${at(0)} 16H${at(1.3)}` }),
+        svg("path", { d: `M${at(0)} 16H${at(1.3)}` }),
         ...[0, 0.5, 1].map((value) =>
-          draw("text", { x: at(value), y: 42, "text-anchor": "middle" }, value)
+          svg("text", { x: at(value), y: 42, "text-anchor": "middle" }, value)
         ),
         ...all.map(([value, leadsUp]) =>
-          draw("path", {
+          svg("path", {
             d: leadsUp
               ? `M${at(value) - 5} 11l10 10m0 -10l-10 10`
               : `M${at(value)} 11v10`,
@@ -199,26 +194,27 @@
           })
         ),
         ...(known
-          ? [draw("path", { d: `M${at(LIMIT)} 2V30`, class: "live-rule" })]
+          ? [svg("path", { d: `M${at(LIMIT)} 2V30`, class: "live-rule" })]
           : []),
       );
-      const between = down === undefined && up === undefined
-        ? "Which rates lead down, and which don't?"
-        : up === undefined
-        ? `Up to ${down.toFixed(2)} the steps lead down. ` +
-          "Does a longer step ever lead up?"
-        : down === undefined
-        ? `At ${up.toFixed(2)} the steps don't lead down. Which rate does?`
-        : `At ${down.toFixed(2)} the steps lead down, ` +
-          `at ${up.toFixed(2)} they don't. ` +
-          (known
-            ? `You have found the limit: 2/a = ${LIMIT}. There each step ` +
-              "leads to the other side, exactly as high."
-            : "Where is the limit?");
+      const [lower, upper] = [down, up].map((rate) => rate?.toFixed(2));
+      const between = !lower && !upper
+        ? words`Which rates lead down, and which don't?`
+        : !upper
+        ? words`Up to ${lower} the steps lead down. Does a longer step ever
+            lead up?`
+        : !lower
+        ? words`At ${upper} the steps don't lead down. Which rate does?`
+        : !known
+        ? words`At ${lower} the steps lead down, at ${upper} they don't. Where
+            is the limit?`
+        : words`At ${lower} the steps lead down, at ${upper} they don't. You
+            have found the limit: 2/a = ${LIMIT}. There each step leads to the
+            other side, exactly as high.`;
       found.textContent = between;
       rates.setAttribute(
         "aria-label",
-        `Learning rates tried, from 0 to 1.3. ${between}`,
+        words`Learning rates tried, from 0 to 1.3. ${between}`,
       );
     }
 
@@ -232,7 +228,7 @@
       dots.replaceChildren(
         ...shown.map((point) => {
           const [cx, cy] = place(point);
-          return draw("circle", { cx, cy, r: 3, class: "live-dot" });
+          return svg("circle", { cx, cy, r: 3, class: "live-dot" });
         }),
       );
       const [cx, cy] = place(w);
@@ -244,29 +240,39 @@
 
       const lr = rate.value.toFixed(2), next = w - rate.value * slope(w);
       const bracket = (value) =>
-        value < 0 ? `(${live.fixed(value, 3)})` : live.fixed(value, 3);
+        value < 0 ? `(${fixed(value, 3)})` : fixed(value, 3);
       const rounded = [w, slope(w), next].map((value) => value.toFixed(3));
       const exact =
         Math.abs(rounded[0] - rate.value * rounded[1] - rounded[2]) < 1e-9;
+      const [here, down] = [w, slope(w)].map((value) => fixed(value, 3));
+      const bold = live.element("strong", {}, fixed(next, 3));
+      const move = `${here} − ${lr} · ${bracket(slope(w))}`;
+      const equals = exact ? "=" : "≈";
       formula.replaceChildren(
-        `w = ${live.fixed(w, 3)}, and the slope is a · w = ` +
-          `${live.fixed(slope(w), 3)}.`,
+        words`w = ${here}, and the slope is a · w = ${down}.`,
         live.element("br"),
-        `Next step: w − lr · slope = ${live.fixed(w, 3)} − ${lr} · ` +
-          `${bracket(slope(w))} ${exact ? "=" : "≈"} `,
-        live.element("strong", {}, live.fixed(next, 3)),
-        gone ? " The ball has left the picture." : "",
+        ...gone
+          ? pieces`Next step: w − lr · slope = ${move} ${equals} ${bold} The
+              ball has left the picture.`
+          : pieces`Next step: w − lr · slope = ${move} ${equals} ${bold}`,
       );
       rows.replaceChildren(
         live.table(
-          ["step", "lr", "w before", "slope", "w after", "loss after"],
+          [
+            words`step`,
+            "lr",
+            words`w before`,
+            words`slope`,
+            words`w after`,
+            words`loss after`,
+          ],
           steps.map((s, i) => [
             i + 1,
             s.rate.toFixed(2),
-            live.fixed(s.before, 3),
-            live.fixed(slope(s.before), 3),
-            live.fixed(s.after, 3),
-            live.fixed(loss(s.after), 3),
+            fixed(s.before, 3),
+            fixed(slope(s.before), 3),
+            fixed(s.after, 3),
+            fixed(loss(s.after), 3),
           ]),
         ),
       );
@@ -286,15 +292,15 @@
           live.element(
             "div",
             { class: "live-row" },
-            live.button("Step", () => {
+            live.button(words`Step`, () => {
               halt();
               step();
-              live.announce(`w = ${live.fixed(w, 3)}. ${told.textContent}`);
+              live.announce(words`w = ${fixed(w, 3)}. ${told.textContent}`);
             }),
             run,
-            live.button("Back to the start", () => {
+            live.button(words`Back to the start`, () => {
               reset();
-              live.announce(`w = ${live.fixed(w, 1)}`);
+              live.announce(`w = ${fixed(w, 1)}`);
             }),
           ),
           told,
@@ -303,14 +309,14 @@
       live.element(
         "p",
         { class: "live-small" },
-        "The rates that you have tried: | leads down, × doesn't.",
+        words`The rates that you have tried: | leads down, × doesn't.`,
       ),
       rates,
       found,
       live.element(
         "details",
         {},
-        live.element("summary", {}, "The steps as a table"),
+        live.element("summary", {}, words`The steps as a table`),
         rows,
       ),
     );

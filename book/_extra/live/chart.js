@@ -23,7 +23,7 @@
        dots: true,      a dot per point
        often: true,     many points: the table has only some of them
      });
-     line.add(x, y); line.set([[x, y], …]); line.clear(); line.remove();
+     line.add(x, y); line.set([[x, y], …]); line.clear();
      line.points;
      chart.limits({ x: [0, 100], y: [0, 1] });
 
@@ -32,18 +32,9 @@
    many points have come. */
 
 {
-  const SVG = "http://www.w3.org/2000/svg";
+  const { svg: draw, words } = live;
   const MANY = 100; // Rows of the table from lines that have points often
   const LINE = 17, LETTER = 7.4; // Height of a text and width of a letter
-
-  function draw(tag, attributes, ...children) {
-    const made = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (value !== undefined) made.setAttribute(name, value);
-    }
-    made.append(...children);
-    return made;
-  }
 
   /* Round numbers from `low` to `high`, about `count` of them. */
   function ticks(low, high, count) {
@@ -112,7 +103,7 @@
     const root = live.element(
       "details",
       { toggle: () => root.open && fill() },
-      live.element("summary", {}, "These numbers as a table"),
+      live.element("summary", {}, words`These numbers as a table`),
       rows,
     );
     return { root, refresh };
@@ -145,7 +136,7 @@
     const lines = [];
     const clip = live.newId();
     const svg = draw("svg", { role: "img", "aria-label": label, height });
-    const behind = folded(`Numbers: ${label}`, numbers);
+    const behind = folded(words`Numbers: ${label}`, numbers);
     const root = live.element("div", { class: "live-chart" }, svg, behind.root);
     const good = (y) => Number.isFinite(y) && (!log || y > 0);
 
@@ -161,8 +152,8 @@
         left + (right - left) * (x - xEnds[0]) / (xEnds[1] - xEnds[0]);
       const Y = (y) =>
         bottom - (bottom - top) * (scale(y) - low) / (high - low);
-      const text = (x, y, words, anchor, more) =>
-        draw("text", { x, y, "text-anchor": anchor, ...more }, words);
+      const write = (x, y, text, anchor, more) =>
+        draw("text", { x, y, "text-anchor": anchor, ...more }, text);
       const inside = (x) => x >= xEnds[0] && x <= xEnds[1];
       const path = (xs, ys) => {
         let d = "", pen = "M";
@@ -184,41 +175,41 @@
       for (const y of levels) {
         frame.append(
           draw("path", { d: `M${left} ${Y(y)}H${right}`, class: "live-grid" }),
-          text(left - 6, Y(y) + 5, log ? power(y) : number(y), "end"),
+          write(left - 6, Y(y) + 5, log ? power(y) : number(y), "end"),
         );
       }
       for (const x of ticks(...xEnds, (right - left) / 70)) {
         frame.append(
           draw("path", { d: `M${X(x)} ${bottom}v5` }),
-          text(X(x), bottom + 20, number(x), "middle"),
+          write(X(x), bottom + 20, number(x), "middle"),
         );
       }
       frame.append(
         draw("path", { d: `M${left} ${top}V${bottom}H${right}` }),
-        text((left + right) / 2, height - 4, xLabel, "middle"),
-        text(-(top + bottom) / 2, 14, yLabel, "middle", {
+        write((left + right) / 2, height - 4, xLabel, "middle"),
+        write(-(top + bottom) / 2, 14, yLabel, "middle", {
           transform: "rotate(-90)",
         }),
       );
       if (marks.length) {
-        frame.append(text((left + right) / 2, LINE - 4, marksLabel, "middle"));
+        frame.append(write((left + right) / 2, LINE - 4, marksLabel, "middle"));
       }
       let free = -Infinity;
-      for (const { x, text: words } of marks) {
+      for (const { x, text } of marks) {
         if (!inside(x)) continue;
         frame.append(
           draw("path", { d: `M${X(x)} ${top}V${bottom}`, class: "live-grid" }),
         );
-        const half = words.length * LETTER / 2;
+        const half = text.length * LETTER / 2;
         if (X(x) - half < free) continue;
         free = X(x) + half + LETTER;
-        frame.append(text(X(x), top - 6, words, "middle"));
+        frame.append(write(X(x), top - 6, text, "middle"));
       }
 
       const names = [];
-      const named = (words, colour, x, y) => {
+      const named = (text, colour, x, y) => {
         const at = Math.min(bottom, Math.max(top, Y(y)));
-        names.push({ words, colour, x: X(x) + 6, y: at + 5 });
+        names.push({ text, colour, x: X(x) + 6, y: at + 5 });
       };
       for (const { name, colour = 1, x, low, high, middle } of bands) {
         const there = path([...x, ...x.toReversed()], [
@@ -247,10 +238,10 @@
           named(name, colour, x[last], (middle ?? high)[last]);
         }
       }
-      for (const { y, text: words } of rules) {
+      for (const { y, text } of rules) {
         inner.append(
           draw("path", { d: `M${left} ${Y(y)}H${right}`, class: "live-rule" }),
-          text(right - 4, Y(y) - 5, words, "end", { class: "live-halo" }),
+          write(right - 4, Y(y) - 5, text, "end", { class: "live-halo" }),
         );
       }
       for (const { label, colour, dash, dots, points } of lines) {
@@ -291,8 +282,8 @@
         ),
         frame,
         inner,
-        ...names.map(({ words, colour, x, y }) =>
-          text(x, y, words, "start", {
+        ...names.map(({ text, colour, x, y }) =>
+          write(x, y, text, "start", {
             class: `live-name live-halo live-ink-${colour}`,
           })
         ),
@@ -309,9 +300,9 @@
       for (const { name, x, low, high, middle } of bands) {
         const of = (numbers) => new Map(x.map((at, i) => [at, numbers[i]]));
         columns.push(
-          { name: `${name}, from`, at: of(low) },
-          ...(middle ? [{ name: `${name}, median`, at: of(middle) }] : []),
-          { name: `${name}, to`, at: of(high) },
+          { name: words`${name}, from`, at: of(low) },
+          ...(middle ? [{ name: words`${name}, median`, at: of(middle) }] : []),
+          { name: words`${name}, to`, at: of(high) },
         );
       }
       const places = new Set(bands.flatMap(({ x }) => x));
@@ -362,10 +353,6 @@
           },
           clear() {
             made.set([]);
-          },
-          remove() {
-            lines.splice(lines.indexOf(made), 1);
-            repaint();
           },
         };
         lines.push(made);

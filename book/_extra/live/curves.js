@@ -4,16 +4,24 @@
    norm of each layer's gradient, the filters of C1, and some numbers. */
 
 {
-  const LAYERS = ["C1", "C3", "C5", "F6", "output"];
+  const { thousands, words } = live;
+  const LAYERS = ["C1", "C3", "C5", "F6", words`output`];
   const DASHES = [undefined, "8 3", "2 3", "8 3 2 3", "12 4"];
   /* As the Animator's: colour and dashes */
   const METRICS = {
-    train_loss: { name: "train loss", colour: 1 },
-    train_acc: { name: "train acc", colour: 4, dash: "6 3" },
-    test_acc: { name: "test acc", colour: 3, dash: "6 3 2 3" },
+    train_loss: { name: words`train loss`, colour: 1 },
+    train_acc: { name: words`train acc`, colour: 4, dash: "6 3" },
+    test_acc: { name: words`test acc`, colour: 3, dash: "6 3 2 3" },
   };
   const FILTERS = 6, SIDE = 5, SCALE = 2; // Chapter 9's colours reach as far
-  const ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"];
+  const ORDINALS = [
+    words`first`,
+    words`second`,
+    words`third`,
+    words`fourth`,
+    words`fifth`,
+    words`sixth`,
+  ];
   const TOP = 2.6; // Of the chart; a fresh net begins below it
   const STILL = 1000; // Milliseconds between pictures if motion is unwanted
 
@@ -38,11 +46,11 @@
     const root = live.element("dl", { class: "live-facts" });
     for (
       const name of [
-        "Epochs done",
-        "Steps",
-        "Loss, this epoch",
-        "Accuracy, this epoch",
-        "Images a second",
+        words`Epochs done`,
+        words`Steps`,
+        words`Loss, this epoch`,
+        words`Accuracy, this epoch`,
+        words`Images a second`,
       ]
     ) {
       shown[name] = live.element("dd", {}, "–");
@@ -69,15 +77,15 @@
         width: SIDE,
         height: SIDE,
         role: "img",
-        "aria-label": `The ${name} filter of C1`,
+        "aria-label": words`The ${name} filter of C1`,
       })
     );
     let weights = new Float32Array(FILTERS * SIDE ** 2);
-    const behind = live.folded("The filters' weights", () =>
+    const behind = live.folded(words`The filters' weights`, () =>
       live.table(
-        ["filter, row", "1", "2", "3", "4", "5"],
+        [words`filter, row`, "1", "2", "3", "4", "5"],
         Array.from({ length: FILTERS * SIDE }, (_, i) => [
-          `${ORDINALS[Math.floor(i / SIDE)]}, ${i % SIDE + 1}`,
+          words`${ORDINALS[Math.floor(i / SIDE)]}, ${i % SIDE + 1}`,
           ...Array.from(
             weights.subarray(i * SIDE, (i + 1) * SIDE),
             (weight) => live.fixed(weight, 2),
@@ -95,8 +103,8 @@
           live.element(
             "figcaption",
             {},
-            `The six filters of C1. Blue is −${SCALE} or less, white 0, red ` +
-              `${SCALE} or more.`,
+            words`The six filters of C1. Blue is −${SCALE} or less, white 0,
+              red ${SCALE} or more.`,
           ),
         ),
         behind.root,
@@ -114,25 +122,26 @@
 
   function curves() {
     const { spread } = live.data;
+    const all = thousands(live.IMAGES.files);
     const marks = spread.steps.map((x, i) => ({ x, text: String(i + 1) }));
     const chart = live.chart({
-      label: "Loss and accuracy of your training by step, over those of the " +
-        "book's runs",
-      xLabel: "step",
-      yLabel: "loss (nats), accuracy",
+      label: words`Loss and accuracy of your training by step, over those of
+        the book's runs`,
+      xLabel: words`step`,
+      yLabel: words`loss (nats), accuracy`,
       x: [0, 1],
       y: [0, TOP],
       height: 360,
       bands: bands(spread),
-      rules: [{ y: Math.log(10), text: "ln 10: guessing" }],
+      rules: [{ y: Math.log(10), text: words`ln 10: guessing` }],
       marks,
-      marksLabel: "epochs of 60,000 images",
+      marksLabel: words`epochs of ${all} images`,
       name: 11,
     });
     const gradient = live.chart({
-      label: "Norm of the gradient of each layer's weights by step",
-      xLabel: "step",
-      yLabel: "norm of the gradient",
+      label: words`Norm of the gradient of each layer's weights by step`,
+      xLabel: words`step`,
+      yLabel: words`norm of the gradient`,
       x: [0, 1],
       y: [1e-4, 10],
       log: true,
@@ -143,7 +152,11 @@
     const numbers = facts(), maps = filters();
     const kept = Object.entries(METRICS).map(([metric, { name, dash }]) => ({
       metric,
-      line: chart.line(`${name}, before`, { label: "before", colour: 6, dash }),
+      line: chart.line(words`${name}, before`, {
+        label: words`before`,
+        colour: 6,
+        dash,
+      }),
     })).filter(({ metric }) => metric !== "train_acc");
     const metrics = Object.fromEntries(
       Object.entries(METRICS).map(([metric, { name, ...look }]) => [
@@ -151,7 +164,11 @@
         chart.line(name, { ...look, dots: true }),
       ]),
     );
-    const soFar = chart.line("so far", { colour: 5, dash: "2 2", often: true });
+    const soFar = chart.line(words`so far`, {
+      colour: 5,
+      dash: "2 2",
+      often: true,
+    });
     const norms = LAYERS.map((name, i) =>
       gradient.line(name, { colour: i + 1, dash: DASHES[i], often: true })
     );
@@ -183,7 +200,8 @@
             live.element(
               "p",
               {},
-              "If a line stops before the others, its norm is exactly 0: no gradient reaches that layer any more.",
+              words`If a line stops before the others, its norm is exactly 0:
+                no gradient reaches that layer any more.`,
             ),
           ),
           maps.root,
@@ -191,13 +209,14 @@
       ),
       /* Say how the settings differ from those of the bands. */
       compare(values) {
-        const found = live.differences(values);
-        note.textContent =
-          `Shaded: 5 % to 95 % of the book's ${spread.seeds} ` +
-          "runs with the post's settings, dotted their median. " +
-          (found.length
-            ? `Your training differs: ${found.join("; ")}.`
-            : "Your training has the same settings.");
+        const found = live.join(live.differences(values), "; ");
+        note.textContent = found
+          ? words`Shaded: 5 % to 95 % of the book's ${spread.seeds} runs with
+              the post's settings, dotted their median. Your training differs:
+              ${found}.`
+          : words`Shaded: 5 % to 95 % of the book's ${spread.seeds} runs with
+              the post's settings, dotted their median. Your training has the
+              same settings.`;
       },
       /* Make room for so many steps. */
       room(steps) {
@@ -221,10 +240,10 @@
         if (!step) return;
         numbers.show([
           Math.floor(step / batches),
-          `${step.toLocaleString("en-US")} of ${total.toLocaleString("en-US")}`,
-          short(loss) + (loss > TOP ? ", above the chart" : ""),
+          words`${thousands(step)} of ${thousands(total)}`,
+          loss > TOP ? words`${short(loss)}, above the chart` : short(loss),
           short(accuracy),
-          Math.round(state.imagesPerSecond).toLocaleString("en-US"),
+          thousands(Math.round(state.imagesPerSecond)),
         ]);
         clearTimeout(late);
         const rest = drawn + STILL - performance.now();

@@ -4,9 +4,30 @@
    from a disk may load scripts and nothing else. */
 
 {
+  const { words } = live;
+
+  /* How many images a training sees: those that come with the book, or all
+     of Fashion-MNIST. */
+  const IMAGES = { part: 6000, files: 60000 };
+
+  /* The name of a class, as a reader sees it. */
+  function className(which) {
+    return words([live.data.classes[which]]);
+  }
+
   /* The bytes that a text in base64 stands for. */
   function bytes(base64) {
     return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  }
+
+  /* The images that come with the book, each 784 numbers in [0, 1]. */
+  function storedImages() {
+    const { pixels, list } = live.data.images, all = bytes(pixels);
+    const size = all.length / list.length;
+    return list.map((_, i) => {
+      const image = all.subarray(i * size, (i + 1) * size);
+      return Float32Array.from(image, (byte) => byte / 255);
+    });
   }
 
   /* What gzip has made smaller, at its full size. */
@@ -20,8 +41,8 @@
   async function sha256(content) {
     if (!globalThis.crypto?.subtle) {
       throw new Error(
-        "Your browser verifies files only on pages that come from a disk, " +
-          "from localhost or by https.",
+        words`your browser verifies files only on pages that come from a disk,
+          from localhost or by https`,
       );
     }
     const digest = await crypto.subtle.digest("SHA-256", content);
@@ -47,7 +68,9 @@
           script.onerror = () => {
             loading.delete(file);
             script.remove();
-            failed(new Error(`The book's file live/${file} can't be read.`));
+            failed(
+              new Error(words`The book's file live/${file} can't be read.`),
+            );
           };
           document.head.append(script);
         }),
@@ -56,5 +79,13 @@
     return loading.get(file);
   }
 
-  Object.assign(live, { bytes, inflate, load, sha256 });
+  Object.assign(live, {
+    IMAGES,
+    bytes,
+    className,
+    inflate,
+    load,
+    sha256,
+    storedImages,
+  });
 }

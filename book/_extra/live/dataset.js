@@ -5,12 +5,10 @@
    reader has. A file is known by its content, not by its name. */
 
 {
+  const { join, thousands, words } = live;
   const PART = 4.1; // Megabytes of data/part.js, which a test compares
   const LARGEST = 60e6; // Bytes; the largest of the four has 47 million
   const HEADERS = { 2051: 16, 2049: 8 }; // Bytes, by the format's number
-  const RIGHT = "The page needs the four files of Fashion-MNIST, unpacked or " +
-    "as .gz";
-  const thousands = (n) => n.toLocaleString("en-US");
 
   let part;
 
@@ -34,44 +32,48 @@
     try {
       return await live.inflate(content);
     } catch {
-      throw new Error("it is damaged and can't be unzipped");
+      throw new Error(words`it is damaged and can't be unzipped`);
     }
   }
 
   /* What the first bytes of an IDX file say, in words. */
   function form(content) {
-    if (content.length < 16) throw new Error("it is no IDX file");
+    if (content.length < 16) throw new Error(words`it is no IDX file`);
     const view = new DataView(content.buffer, content.byteOffset);
     const header = HEADERS[view.getUint32(0)];
-    if (!header) throw new Error("it is no IDX file of images or labels");
+    if (!header) {
+      throw new Error(words`it is no IDX file of images or labels`);
+    }
     const count = view.getUint32(4);
     const sizes = header === 16 ? [view.getUint32(8), view.getUint32(12)] : [];
     const due = header + sizes.reduce((a, b) => a * b, count);
     if (content.length !== due) {
       throw new Error(
-        `its header promises ${thousands(due)} bytes, but it has ` +
-          `${thousands(content.length)}: it is damaged`,
+        words`its header promises ${thousands(due)} bytes, but it has
+          ${thousands(content.length)}: it is damaged`,
       );
     }
     return sizes.length
-      ? `${thousands(count)} images of ${sizes.join("×")} pixels`
-      : `${thousands(count)} labels`;
+      ? words`${thousands(count)} images of ${sizes.join("×")} pixels`
+      : words`${thousands(count)} labels`;
   }
 
   /* Which of the four files this is, and its content. An Error says what is
      wrong with it. */
   async function recognize(file) {
-    if (file.size > LARGEST) throw new Error("it is larger than any of them");
+    if (file.size > LARGEST) {
+      throw new Error(words`it is larger than any of them`);
+    }
     const content = await unzipped(file);
-    const words = form(content);
+    const what = form(content);
     const digest = await live.sha256(content);
     for (const [name, right] of Object.entries(live.data.digests)) {
       if (digest === right) return { name, content };
     }
     throw new Error(
-      `it has ${words}, but they aren't Fashion-MNIST's (its SHA-256 begins ` +
-        `with ${digest.slice(0, 8)}). Files of other data sets, such as ` +
-        "MNIST's digits, have the same names and sizes",
+      words`it has ${what}, but they aren't Fashion-MNIST's (its SHA-256 begins
+        with ${digest.slice(0, 8)}). Files of other data sets, such as MNIST's
+        digits, have the same names and sizes`,
     );
   }
 
@@ -82,8 +84,8 @@
   function dataset({ change }) {
     const found = new Map();
     const told = live.element("ul", { class: "live-files" });
-    const missing = () =>
-      Object.keys(live.data.digests).filter((name) => !found.has(name));
+    const four = () => Object.keys(live.data.digests);
+    const missing = () => four().filter((name) => !found.has(name));
 
     async function read() {
       const files = [...input.files];
@@ -94,22 +96,26 @@
           const { name, content } = await recognize(file);
           found.set(name, content);
         } catch (error) {
-          wrong.push(`“${file.name}” isn't one of them: ${error.message}.`);
+          const { message } = error;
+          wrong.push(words`“${file.name}” isn't one of them: ${message}.`);
         }
       }
       if (wrong.length) {
-        wrong.push(`${RIGHT}: ${Object.keys(live.data.digests).join(", ")}.`);
+        wrong.push(
+          words`The page needs the four files of Fashion-MNIST, unpacked or as
+            .gz: ${join(four(), ", ")}.`,
+        );
       }
       const item = (text, kind) => live.element("li", { class: kind }, text);
       told.replaceChildren(
         ...wrong.map((text) => item(text, "live-wrong")),
-        ...[...found.keys()].map((name) => item(`✓ ${name}: verified`)),
-        ...missing().map((name) => item(`${name}: still missing`)),
+        ...[...found.keys()].map((name) => item(words`✓ ${name}: verified`)),
+        ...missing().map((name) => item(words`${name}: still missing`)),
       );
       const there = missing().length
-        ? `${found.size} of 4 files are there and verified.`
-        : "All four files are there and verified.";
-      live.announce([...wrong, there].join(" "));
+        ? words`${found.size} of 4 files are there and verified.`
+        : words`All four files are there and verified.`;
+      live.announce(join([...wrong, there], " "));
       change();
     }
 
@@ -121,17 +127,18 @@
     const files = live.element(
       "div",
       { hidden: true },
-      live.labelled("The four files", input),
+      live.labelled(words`The four files`, input),
       told,
     );
     const show = () => {
       files.hidden = kind.value !== "files";
     };
+    const [some, all] = [live.IMAGES.part, live.IMAGES.files].map(thousands);
     const kind = live.choice({
-      label: "Data",
+      label: words`Data`,
       options: [
-        ["part", `6,000 images (Start loads ${PART} MB)`],
-        ["files", "all 60,000 (from your own files)"],
+        ["part", words`${some} images (Start loads ${PART} MB)`],
+        ["files", words`all ${all} (from your own files)`],
       ],
       value: "part",
       change: () => {
@@ -152,8 +159,8 @@
       },
       fault() {
         return kind.value === "files" && missing().length
-          ? "For all 60,000 images the page needs the four files of " +
-            "Fashion-MNIST. Choose them above, or choose the 6,000 images."
+          ? words`For all ${all} images the page needs the four files of
+              Fashion-MNIST. Choose them above, or choose the ${some} images.`
           : "";
       },
       load() {

@@ -1,11 +1,52 @@
 "use strict";
 
-/* The small tools that all live parts of the book share: elements, controls,
-   numbers as text, and the one line that screen readers are told. */
+/* The small tools that all live parts of the book share: words in the page's
+   language, elements, controls, numbers as text, and the one line that screen
+   readers are told. */
 
 globalThis.live = { parts: {}, data: {} };
 
 {
+  /* The tag of each text that a reader sees or hears: words`row ${row}`. With
+     {} for each value the text is a key of `live.data.words`, which says it
+     in the language of the page; its {} are the values in their order, or {0}
+     and {1} by position. What isn't there stays in English. Where a text goes
+     to the next line, it has a space. */
+  function words(...all) {
+    return pieces(...all).join("");
+  }
+
+  /* The same as a list, for a text with elements among its values. */
+  function pieces(parts, ...values) {
+    const key = parts.join("{}").replace(/\s+/g, " ");
+    const text = live.data.words?.[key] ?? key;
+    let next = 0;
+    return text.split(/\{(\d*)\}/).map((piece, i) =>
+      i % 2 ? values[piece || next++] : piece
+    );
+  }
+
+  const JOINTS = {
+    " ": (a, b) => words`${a} ${b}`,
+    ", ": (a, b) => words`${a}, ${b}`,
+    "; ": (a, b) => words`${a}; ${b}`,
+  };
+
+  /* Texts one behind the other, `between` them what English has there. Those
+     that are empty are left out. */
+  function join(texts, between) {
+    const joint = JOINTS[between];
+    return texts.filter(Boolean).reduce((a, b) => a ? joint(a, b) : b, "");
+  }
+
+  /* What the arrow keys mean: so far down, so far to the right. */
+  const ARROWS = {
+    ArrowUp: [-1, 0],
+    ArrowDown: [1, 0],
+    ArrowLeft: [0, -1],
+    ArrowRight: [0, 1],
+  };
+
   /* An element. An attribute whose value is a function listens to the event
      of its name; true stands for an attribute without a value; false and
      undefined leave it out. */
@@ -19,6 +60,16 @@ globalThis.live = { parts: {}, data: {} };
       }
     }
     made.append(...children.flat());
+    return made;
+  }
+
+  /* An element of a drawing; undefined leaves an attribute out. */
+  function svg(tag, attributes, ...children) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value !== undefined) made.setAttribute(name, value);
+    }
+    made.append(...children);
     return made;
   }
 
@@ -99,6 +150,25 @@ globalThis.live = { parts: {}, data: {} };
     };
   }
 
+  /* What is wrong with the number in a field, or nothing. The browser says
+     this, too, but in a language of its own. */
+  function fault({ validity, value, min, max, step }) {
+    if (validity.badInput) return words`Please enter a number.`;
+    if (validity.valueMissing) return words`Please fill out this field.`;
+    if (validity.rangeUnderflow) {
+      return words`Value must be greater than or equal to ${min}.`;
+    }
+    if (validity.rangeOverflow) {
+      return words`Value must be less than or equal to ${max}.`;
+    }
+    if (!validity.stepMismatch) return "";
+    const [below, above] = [Math.floor, Math.ceil].map((round) =>
+      Number((round(value / step) * step).toPrecision(12))
+    );
+    return words`Please enter a valid value. The two nearest valid values are
+      ${below} and ${above}.`;
+  }
+
   /* A field for a number. What is no number, or outside min and max, is
      told beside the field, and `change` does not hear it. */
   function numberField({ label, min, max, step = "any", value, change }) {
@@ -112,12 +182,12 @@ globalThis.live = { parts: {}, data: {} };
       input: () => {
         judge();
         if (input.validity.valid) change(Number(input.value));
-        else announce(`${label}: ${wrong.textContent}`);
+        else announce(words`${label}: ${wrong.textContent}`);
       },
       required: true,
     });
     const judge = () => {
-      wrong.textContent = input.validationMessage;
+      wrong.textContent = fault(input);
       input.setAttribute("aria-invalid", String(!input.validity.valid));
     };
     input.value = value;
@@ -167,6 +237,11 @@ globalThis.live = { parts: {}, data: {} };
     return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
   }
 
+  /* A whole number, as 60,000. */
+  function thousands(number) {
+    return number.toLocaleString("en-US");
+  }
+
   const spoken = element("p", {
     class: "live-spoken",
     "aria-live": "polite",
@@ -181,7 +256,7 @@ globalThis.live = { parts: {}, data: {} };
     waiting.set(kind, text);
     clearTimeout(soon);
     soon = setTimeout(() => {
-      spoken.textContent = [...waiting.values()].filter(Boolean).join("; ");
+      spoken.textContent = join([...waiting.values()], "; ");
       waiting.clear();
     }, 500);
   }
@@ -206,16 +281,23 @@ globalThis.live = { parts: {}, data: {} };
 
   document.addEventListener("DOMContentLoaded", start);
   Object.assign(live, {
+    ARROWS,
     announce,
     button,
     choice,
     element,
+    fault,
     fixed,
+    join,
     labelled,
     newId,
     numberField,
+    pieces,
     slider,
+    svg,
     table,
+    thousands,
+    words,
     reducedMotion: () => still.matches,
   });
 }

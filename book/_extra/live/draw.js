@@ -4,17 +4,11 @@
    like any picture, since the net knows only images that fill their frame. */
 
 {
-  const { button, choice, element, newId } = live;
+  const { ARROWS, button, choice, element, newId, words } = live;
   const SIDE = 280; // Pixels, ten for each of the net's
   const STEPS = 20; // That can be undone
   const ALIKE = 64; // Greys that differ by less are one area to the fill
   const FILL = "0"; // The other tools are the widths of pens
-  const ARROWS = {
-    ArrowLeft: [-1, 0],
-    ArrowRight: [1, 0],
-    ArrowUp: [0, -1],
-    ArrowDown: [0, 1],
-  };
 
   const inside = (place) => Math.min(SIDE - 1, Math.max(0, place));
 
@@ -44,33 +38,37 @@
   function drawingPad({ change }) {
     const cursor = element("span", { class: "live-cursor", hidden: true });
     const small = element("canvas");
-    const note = element("p", { class: "live-quiet" }, "Nothing is drawn yet.");
+    const note = element(
+      "p",
+      { class: "live-quiet" },
+      words`Nothing is drawn yet.`,
+    );
     const help = element(
       "p",
       { class: "live-quiet", id: newId() },
-      "Fill what you draw: the net has learned from clothes, not from " +
-        "outlines. With the keyboard: arrows move the cursor (with Shift, " +
-        "farther), Space puts the pen down or lifts it, Delete clears, " +
-        "Ctrl+Z undoes.",
+      words`Fill what you draw: the net has learned from clothes, not from
+        outlines. With the keyboard: arrows move the cursor (with Shift,
+        farther), Space puts the pen down or lifts it, Delete clears, Ctrl+Z
+        undoes.`,
     );
     const tool = choice({
-      label: "Tool",
+      label: words`Tool`,
       options: [
-        ["10", "fine pen"],
-        ["28", "medium pen"],
-        ["60", "wide pen"],
-        [FILL, "fill an area"],
+        ["10", words`fine pen`],
+        ["28", words`medium pen`],
+        ["60", words`wide pen`],
+        [FILL, words`fill an area`],
       ],
       value: "28",
       change: lift,
     });
     const ink = choice({
-      label: "Shade",
+      label: words`Shade`,
       options: [
-        ["0", "black"],
-        ["70", "dark grey"],
-        ["150", "light grey"],
-        ["255", "white, to erase"],
+        ["0", words`black`],
+        ["70", words`dark grey`],
+        ["150", words`light grey`],
+        ["255", words`white, to erase`],
       ],
       value: "0",
       change: () => {},
@@ -80,7 +78,7 @@
       height: SIDE,
       tabindex: 0,
       role: "application",
-      "aria-label": "Drawing pad",
+      "aria-label": words`Drawing pad`,
       "aria-describedby": help.id,
       pointerdown: press,
       pointermove: move,
@@ -123,11 +121,11 @@
         planned = false;
         let pixels = null;
         try {
-          pixels = live.preparePicture(all(), (text) => {
+          pixels = live.preparePicture(all(), words`The drawing`, (text) => {
             note.textContent = text;
           });
         } catch (error) {
-          note.textContent = `The drawing ${error.message}.`;
+          note.textContent = error.message;
         }
         show(pixels);
         change(pixels);
@@ -209,23 +207,25 @@
       if (event.altKey || command !== (event.key === "z")) return;
       if (arrow) {
         const far = event.shiftKey ? 40 : 10;
-        const [x, y] = [at.x + far * arrow[0], at.y + far * arrow[1]]
+        const [x, y] = [at.x + far * arrow[1], at.y + far * arrow[0]]
           .map(inside);
         if (down) lineTo(x, y);
         else Object.assign(at, { x, y });
         const [across, along] = [x, y].map((edge) => Math.round(edge / 10));
-        live.announce(`${across} from the left, ${along} from the top, of 28`);
+        live.announce(
+          words`${across} from the left, ${along} from the top, of 28`,
+        );
       } else if (event.key === " " && down) {
         lift();
-        live.announce("Pen lifted");
+        live.announce(words`Pen lifted`);
       } else if (event.key === " ") {
         touch();
         down = tool.value !== FILL;
         cursor.classList.toggle("live-down", down);
-        live.announce(down ? "Pen down" : "Filled");
+        live.announce(down ? words`Pen down` : words`Filled`);
       } else if (event.key === "Delete" || event.key === "Backspace") {
         clear();
-        live.announce("Cleared");
+        live.announce(words`Cleared`);
       } else if (event.key === "z") {
         undo();
       } else return;
@@ -262,13 +262,13 @@
       element(
         "div",
         { class: "live-row" },
-        button("Undo", undo),
-        button("Clear", clear),
+        button(words`Undo`, undo),
+        button(words`Clear`, clear),
       ),
       element("div", { class: "live-made" }, small, note),
       help,
     );
-    return { root, clear };
+    return { root };
   }
 
   Object.assign(live, { drawingPad });

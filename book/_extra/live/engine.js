@@ -4,7 +4,6 @@
    functions work on memory of their own. It runs in a worker or in the page. */
 
 live.Engine = class Engine {
-  static CLASSES = 10;
   static TRAIN = 60000; // Where the images of the test begin
   static WEIGHTS = 61706;
   /* The weights of the five layers that have some, without biases: where
@@ -70,12 +69,5 @@ live.Engine = class Engine {
       for (let i = begin; i < begin + size; i++) sum += this.gradient[i] ** 2;
       return Math.sqrt(sum);
     });
-  }
-
-  /* The logits of one image, by its number. */
-  logits(image) {
-    const at = this.code.predict(image);
-    return new Float32Array(this.code.memory.buffer, at, Engine.CLASSES)
-      .slice();
   }
 };

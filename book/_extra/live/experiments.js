@@ -5,6 +5,8 @@
    button that sets the controls, and what it folds opens after its run. */
 
 {
+  const { words } = live;
+
   /* What each changes in the settings that the page begins with */
   const EXPERIMENTS = {
     plateau: {},
@@ -24,12 +26,13 @@
     function prepare(name, section) {
       const values = { ...live.trainingDefaults, ...EXPERIMENTS[name] };
       const title = section.querySelector("h2, h3, h4, h5, strong")
-        ?.textContent.replace(/[.#]+$/, "") ?? name;
-      let text = "Press Start.", runs = 1;
+        ?.textContent.replace(/[.。#]+$/, "") ?? name;
+      let text = words`“${title}” is set up. Press Start.`, runs = 1;
       if (name === "twice") {
         runs = 2;
-        text = "Press Start, and when the run is done press Start again. " +
-          "The page compares the weights of the two runs.";
+        text = words`“${title}” is set up. Press Start, and when the run is
+          done press Start again. The page compares the weights of the two
+          runs.`;
       } else if (name === "seed") {
         const last = earlier();
         const same = last &&
@@ -39,12 +42,13 @@
         if (same) values.seed = last.seed + 1;
         else runs = Infinity; // This one is only the first
         text = same
-          ? `The seed is ${values.seed} now. Press Start.`
-          : "Press Start. When the run is done, set up this experiment " +
-            "again: the next run gets another seed.";
+          ? words`“${title}” is set up. The seed is ${values.seed} now. Press
+              Start.`
+          : words`“${title}” is set up. Press Start. When the run is done, set
+              up this experiment again: the next run gets another seed.`;
       }
       current = { section, runs };
-      setUp(values, TWO_RUNS.includes(name), `“${title}” is set up. ${text}`);
+      setUp(values, TWO_RUNS.includes(name), text);
     }
 
     for (const section of document.querySelectorAll("[data-experiment]")) {
@@ -53,7 +57,10 @@
       section.classList.add("live", "live-experiment");
       const answer = section.querySelector("details");
       section.insertBefore(
-        live.button("Set up this experiment", () => prepare(name, section)),
+        live.button(
+          words`Set up this experiment`,
+          () => prepare(name, section),
+        ),
         answer,
       );
     }

@@ -5,16 +5,17 @@
    sum that it shows, to the last decimal. */
 
 {
-  const { button, element, fixed } = live;
+  const { button, element, fixed, words } = live;
   const DIGITS = 4, UNITS = 10 ** DIGITS, SIDE = 5, LARGEST = 8;
-  const ROUNDING = `All numbers have ${DIGITS} decimals; summands are ` +
-    "rounded up or down so that they add up.";
+  const ROUNDING = words`All numbers have ${DIGITS} decimals; summands are
+    rounded up or down so that they add up.`;
+  const LAYERS = { input: words`input`, output: words`output` };
 
   const shown = (value) => fixed(value, DIGITS);
   const rounded = (value) => Math.round(value * UNITS) / UNITS;
   const total = (numbers) => numbers.reduce((a, b) => a + b, 0);
   const products = (terms) => terms.map(({ product }) => product);
-  const text = (words) => element("p", {}, words);
+  const text = (...texts) => element("p", {}, ...texts);
   const row = (cells, kind = "") => element("tr", { class: kind }, cells);
 
   /* Round `numbers` so that they add up to `sum`, a rounded number. If
@@ -40,12 +41,19 @@
     return [...terms].sort((a, b) => size(b) - size(a)).slice(0, LARGEST);
   }
 
+  /* The name of a layer, as a reader sees it. */
+  const layerName = (name) => LAYERS[name] ?? name;
+
+  const mapName = (layer, map) => words`${layerName(layer)}, map ${map + 1}`;
+
   /* Where a value stands, in words. People count from 1. */
   function position({ name, maps, side }, { map, row, column }) {
-    if (name === "output") return `output, ${live.data.classes[map]}`;
-    if (side === 1) return `${name}, number ${map + 1}`;
-    const one = maps > 1 ? `, map ${map + 1}` : "";
-    return `${name}${one}, row ${row + 1}, column ${column + 1}`;
+    const layer = layerName(name);
+    if (name === "output") return words`${layer}, ${live.className(map)}`;
+    if (side === 1) return words`${layer}, number ${map + 1}`;
+    return maps > 1
+      ? words`${layer}, map ${map + 1}, row ${row + 1}, column ${column + 1}`
+      : words`${layer}, row ${row + 1}, column ${column + 1}`;
   }
 
   /* The lines of a sum: what a number is, its text, and a class. */
@@ -102,19 +110,18 @@
   /* What follows the products: bias, sum, activation. */
   function ending({ net, layer, from, dark }) {
     const { bias, sum, result } = from;
+    const first = [words`bias`, shown(bias)];
     if (layer.name === "output") {
-      return [["bias", shown(bias)], [
-        "sum: the logit",
-        shown(sum),
-        "live-result",
-      ]];
+      return [first, [words`sum: the logit`, shown(sum), "live-result"]];
     }
+    const activation = live.activationName(net);
     const rows = [
-      ["bias", shown(bias)],
-      ["sum", shown(sum), "live-total"],
-      [`${live.activationName(net)} of the sum`, shown(result), "live-result"],
+      first,
+      [words`sum`, shown(sum), "live-total"],
+      [words`${activation} of the sum`, shown(result), "live-result"],
     ];
-    return dark ? [...rows, ["switched off", shown(0), "live-result"]] : rows;
+    const off = [words`switched off`, shown(0), "live-result"];
+    return dark ? [...rows, off] : rows;
   }
 
   /* `open` is the window whose products are shown; `choose` hears another. */
@@ -130,19 +137,21 @@
     );
     const shownOne = windows[open] ? open : 0;
     const terms = windows[shownOne];
-    const name = (i) => `${before.name}, map ${i + 1}`;
-    const where = windows.length > 1 ? name(shownOne) : "the input";
-    const margin = terms.some(({ outside }) => outside)
-      ? " Outside of the image, all is 0."
-      : "";
+    const name = (i) => mapName(before.name, i);
+    const where = windows.length > 1 ? name(shownOne) : words`the input`;
     return [
-      text(`The window in ${where}: number × weight, product.${margin}`),
+      text(
+        terms.some(({ outside }) => outside)
+          ? words`The window in ${where}: number × weight, product. Outside of
+              the image, all is 0.`
+          : words`The window in ${where}: number × weight, product.`,
+      ),
       windowTable(terms, addingUp(products(terms), sums[shownOne])),
       lines(
         ...sums.map((sum, i) => [
           windows.length === 1
-            ? "the 25 products"
-            : button(`25 products, ${name(i)}`, () => choose(i), {
+            ? words`the 25 products`
+            : button(words`25 products, ${name(i)}`, () => choose(i), {
               class: "live-link",
               "data-key": i,
               "aria-pressed": String(i === shownOne),
@@ -164,27 +173,29 @@
     );
     const factors = ({ value, weight }) =>
       element("small", {}, `${shown(value)} × ${shown(weight)}`);
-    const share = layer.name === "output"
-      ? text(
-        `The softmax of the ten logits gives ${
-          live.data.classes[place.map]
-        } the probability ${shown(seen.probabilities[place.map])}.`,
-      )
-      : "";
+    const softmax = () => {
+      const item = live.className(place.map);
+      const probability = shown(seen.probabilities[place.map]);
+      return words`The softmax of the ten logits gives ${item} the probability
+        ${probability}.`;
+    };
     return [
       text(
-        `Each number of ${before.name} times its weight. The ${LARGEST} ` +
-          "largest products:",
+        words`Each number of ${before.name} times its weight. The ${LARGEST}
+          largest products:`,
       ),
       lines(
         ...large.map((term, i) => [
           [link(term, i), factors(term)],
           shown(numbers[i]),
         ]),
-        [`the other ${others.length} products`, shown(numbers[LARGEST])],
+        [
+          words`the other ${others.length} products`,
+          shown(numbers[LARGEST]),
+        ],
         ...ending(state),
       ),
-      share,
+      layer.name === "output" ? text(softmax()) : "",
     ];
   }
 
@@ -195,15 +206,15 @@
     const numbers = mean ? addingUp(values, sum) : values;
     const result = shown(from.result);
     return [
-      text(`Four numbers of ${before.name} become one.`),
+      text(words`Four numbers of ${before.name} become one.`),
       lines(
         ...from.terms.map((term, i) => [link(term, i), shown(numbers[i])]),
         ...mean
           ? [
-            ["sum", shown(sum), "live-total"],
-            ["mean: a quarter of the sum", result, "live-result"],
+            [words`sum`, shown(sum), "live-total"],
+            [words`mean: a quarter of the sum`, result, "live-result"],
           ]
-          : [["the greatest", result, "live-result"]],
+          : [[words`the greatest`, result, "live-result"]],
       ),
     ];
   }
@@ -215,11 +226,15 @@
   function explanation({ go, pin }) {
     let open = 0;
     const title = element("span"), value = element("strong");
-    const pinned = button("Pin", pin);
+    const pinned = button(words`Pin`, pin);
     const body = element("div");
     const root = element(
       "section",
-      { class: "live-explanation", "aria-label": "The value", tabindex: 0 },
+      {
+        class: "live-explanation",
+        "aria-label": words`The value`,
+        tabindex: 0,
+      },
       element("div", { class: "live-title" }, title, value, pinned),
       body,
     );
@@ -232,6 +247,7 @@
       const layer = seen.layers[place.layer], before = seen.layers[layer.from];
       const area = layer.side ** 2;
       const map = layer.values.subarray(area * place.map).subarray(0, area);
+      const [low, high] = [Math.min(...map), Math.max(...map)].map(shown);
       title.textContent = position(layer, place);
       value.textContent = shown(map[place.row * layer.side + place.column]);
       pinned.setAttribute("aria-pressed", String(state.pinned));
@@ -251,13 +267,7 @@
         document.activeElement.dataset.key;
       body.replaceChildren(
         area > 1
-          ? element(
-            "small",
-            {},
-            `This map: ${shown(Math.min(...map))} to ${
-              shown(Math.max(...map))
-            }`,
-          )
+          ? element("small", {}, words`This map: ${low} to ${high}`)
           : "",
         ...from
           ? [
@@ -269,13 +279,13 @@
             ),
             element("small", {}, ROUNDING),
           ]
-          : [text("A pixel of the image: 0 is black, 1 is white.")],
+          : [text(words`A pixel of the image: 0 is black, 1 is white.`)],
       );
       body.querySelector(`[data-key="${focused}"]`)?.focus();
-      const sum = from && layer.kind !== "pooling"
-        ? `, from the sum ${shown(from.sum)}`
-        : "";
-      return `${title.textContent}: ${value.textContent}${sum}`;
+      const [where, what] = [title.textContent, value.textContent];
+      return from && layer.kind !== "pooling"
+        ? words`${where}: ${what}, from the sum ${shown(from.sum)}`
+        : words`${where}: ${what}`;
     }
 
     return { root, show };
@@ -284,6 +294,8 @@
   Object.assign(live, {
     explanation,
     largest,
+    layerName,
+    mapName,
     activationName: ({ activation }) =>
       activation === "relu" ? "ReLU" : activation,
   });

@@ -6,35 +6,37 @@
    measured. */
 
 {
-  const { button, drawMap, element, fixed, labelled, slider } = live;
-  const SIDE = 28, AREA = SIDE * SIDE;
+  const { button, drawMap, element, fixed, labelled, slider, words } = live;
+  const SIDE = 28;
   const COVER = 6; // Side of the square that chapter 9 covers images with
   const FORMATS = "image/png,image/jpeg,image/webp,image/gif,image/bmp";
-  const ROWS = { class: "Some of each class", mistake: "Confident mistakes" };
+  const ROWS = {
+    class: words`Some of each class`,
+    mistake: words`Confident mistakes`,
+  };
   const HOW = {
-    right: "shifted like this",
-    down: "shifted like this",
-    angle: "rotated like this",
-    noise: "with as much noise",
-    cover: "covered like this",
+    right: words`shifted like this`,
+    down: words`shifted like this`,
+    angle: words`rotated like this`,
+    noise: words`with as much noise`,
+    cover: words`covered like this`,
   };
 
   const quiet = (...text) => element("p", { class: "live-quiet" }, ...text);
 
   /* The images that come with the book. */
   function storedImages() {
-    const { pixels, list } = live.data.images, all = live.bytes(pixels);
-    return list.map(({ index, label, kind, logits }, i) => {
+    const pixels = live.storedImages();
+    return live.data.images.list.map(({ index, label, kind, logits }, i) => {
       const answer = logits.indexOf(Math.max(...logits));
-      const [first, ...rest] = live.data.classes[label];
-      let name = `${first.toUpperCase()}${rest.join("")}, ` +
-        `image ${index} of the test images`;
-      if (answer !== label) {
-        name += `; the book's net says: ${live.data.classes[answer]}`;
-      }
-      const bytes = all.subarray(i * AREA, (i + 1) * AREA);
-      const image = Float32Array.from(bytes, (byte) => byte / 255);
-      return { kind, index, label, name, pixels: image };
+      const [first, ...rest] = live.className(label);
+      const item = [first.toUpperCase(), ...rest].join("");
+      const said = live.className(answer);
+      const name = answer === label
+        ? words`${item}, image ${index} of the test images`
+        : words`${item}, image ${index} of the test images; the book's net
+            says: ${said}`;
+      return { kind, index, name, pixels: pixels[i] };
     });
   }
 
@@ -104,19 +106,21 @@
     const [name] = changes;
     const accuracy = at(name ?? "right", settings[name] ?? 0);
     if (changes.length > 1) {
-      return "The book measured one change at a time, so it has no accuracy " +
-        "for these together.";
+      return words`The book measured one change at a time, so it has no
+        accuracy for these together.`;
     }
     if (accuracy === undefined) {
-      return `How often the net is right on images ${
-        HOW[name]
-      } wasn't measured.`;
+      const how = HOW[name];
+      return words`How often the net is right on images ${how} wasn't
+        measured.`;
     }
-    const before = fixed(at("right", 0), 3);
-    const count = measured.images.toLocaleString("en");
-    return `Of the first ${count} test images, ${HOW[name] ?? "unchanged"}, ` +
-      `the book's net gets ${fixed(accuracy, 3)} right` +
-      (name ? ` (unchanged: ${before}).` : ".");
+    const count = live.thousands(measured.images);
+    const [now, before] = [accuracy, at("right", 0)].map((a) => fixed(a, 3));
+    return name
+      ? words`Of the first ${count} test images, ${HOW[name]}, the book's net
+          gets ${now} right (unchanged: ${before}).`
+      : words`Of the first ${count} test images, unchanged, the book's net
+          gets ${now} right.`;
   }
 
   /* `root` is what to put into the page, `pixels` are the 784 numbers, and
@@ -128,10 +132,10 @@
     const strips = Object.entries(ROWS).map(([kind, title]) =>
       strip(title, images.filter((image) => image.kind === kind), use)
     );
-    const drawing = { name: "Your drawing", pixels: null };
+    const drawing = { name: words`Your drawing`, pixels: null };
     const file = { name: "", pixels: null };
-    const useDrawing = button("Use this drawing", () => use(drawing));
-    const useFile = button("Use this picture", () => use(file));
+    const useDrawing = button(words`Use this drawing`, () => use(drawing));
+    const useFile = button(words`Use this picture`, () => use(file));
 
     const pad = live.drawingPad({
       change(prepared) {
@@ -151,7 +155,7 @@
         const [picked] = opener.files;
         if (!picked) return;
         wrong.textContent = "";
-        note.textContent = `Opening ${picked.name} …`;
+        note.textContent = words`Opening ${picked.name} …`;
         let done = "";
         try {
           const prepared = await live.openPicture(picked, (text) => {
@@ -162,22 +166,22 @@
           use(file);
         } catch (error) {
           if (opener.files[0] !== picked) return;
-          wrong.textContent = `${error.message}.`;
+          wrong.textContent = error.message;
           live.announce(wrong.textContent);
         }
         note.textContent = done;
       },
     });
 
-    const pixelsOf = (value) => `${fixed(value, 0)} px`;
+    const pixelsOf = (value) => words`${fixed(value, 0)} px`;
     const ranges = {
-      right: ["Shift right", -8, 8, 1, 0, pixelsOf],
-      down: ["Shift down", -8, 8, 1, 0, pixelsOf],
-      angle: ["Rotate clockwise", -90, 90, 5, 0, (v) => `${fixed(v, 0)}°`],
-      size: ["Cover: side", 0, 14, 1, 0, pixelsOf],
-      column: ["Cover: left edge", 0, 27, 1, 11, pixelsOf],
-      row: ["Cover: top edge", 0, 27, 1, 11, pixelsOf],
-      noise: ["Noise", 0, 0.5, 0.05, 0, (v) => fixed(v, 2)],
+      right: [words`Shift right`, -8, 8, 1, 0, pixelsOf],
+      down: [words`Shift down`, -8, 8, 1, 0, pixelsOf],
+      angle: [words`Rotate clockwise`, -90, 90, 5, 0, (v) => `${fixed(v, 0)}°`],
+      size: [words`Cover: side`, 0, 14, 1, 0, pixelsOf],
+      column: [words`Cover: left edge`, 0, 27, 1, 11, pixelsOf],
+      row: [words`Cover: top edge`, 0, 27, 1, 11, pixelsOf],
+      noise: [words`Noise`, 0, 0.5, 0.05, 0, (v) => fixed(v, 2)],
     };
     const sliders = {};
     for (const name of Object.keys(ranges)) {
@@ -189,7 +193,7 @@
     const canvas = element("canvas", {
       class: "live-prepared",
       role: "img",
-      "aria-label": "The image as the net gets it",
+      "aria-label": words`The image as the net gets it`,
       click: coverAt,
       pointermove: (event) => {
         if (event.buttons === 1 && event.pointerType === "mouse") {
@@ -262,20 +266,21 @@
         element(
           "details",
           {},
-          element("summary", {}, "Draw one yourself"),
+          element("summary", {}, words`Draw one yourself`),
           pad.root,
           useDrawing,
         ),
         element(
           "details",
           {},
-          element("summary", {}, "Open a picture of your own"),
+          element("summary", {}, words`Open a picture of your own`),
           element(
             "p",
             {},
-            "One item on a plain background. The picture stays on your device.",
+            words`One item on a plain background. The picture stays on your
+              device.`,
           ),
-          labelled("Picture", opener),
+          labelled(words`Picture`, opener),
           wrong,
           note,
           useFile,
@@ -286,18 +291,18 @@
         {},
         title,
         canvas,
-        quiet("Click the image to cover it."),
+        quiet(words`Click the image to cover it.`),
       ),
       element(
         "div",
         { class: "live-changes" },
         Object.values(sliders).map((each) => each.root),
         quiet(
-          "The page draws the noise itself, the same each time; chapter 9's " +
-            "noise comes from PyTorch.",
+          words`The page draws the noise itself, the same each time; chapter
+            9's noise comes from PyTorch.`,
         ),
         measured,
-        button("Undo all changes", reset),
+        button(words`Undo all changes`, reset),
       ),
     );
     use(chosen);

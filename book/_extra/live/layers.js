@@ -7,7 +7,7 @@
    `move`, where a key leads; `press`, which number is chosen. */
 
 {
-  const { button, element, fixed } = live;
+  const { ARROWS, button, element, fixed, words } = live;
   const LOGIT = 15; // At the ends of the logits' bars
   const within = (number, end) => Math.min(end - 1, Math.max(0, number));
 
@@ -21,13 +21,6 @@
     S4: { columns: [16, 8, 4], least: 6, most: 8, gap: 6 },
     C5: { columns: [60, 40, 30, 24, 20], least: 8, most: 12, gap: 1 },
     F6: { columns: [42, 28, 21], least: 8, most: 12, gap: 1 },
-  };
-
-  const ARROWS = {
-    ArrowUp: [-1, 0],
-    ArrowDown: [1, 0],
-    ArrowLeft: [0, -1],
-    ArrowRight: [0, 1],
   };
 
   /* Where a key leads from a place, if the maps stand in so many columns. */
@@ -53,8 +46,11 @@
   /* `keys` is the id of what is said about the keyboard. */
   function layerView(layer, which, { keys, point, move, press }) {
     const { name, maps, side } = layer, { least, most, gap } = LAYOUTS[name];
-    const what = side > 1 ? `maps of ${side}×${side}` : "numbers";
-    const title = maps > 1 ? `${name}: ${maps} ${what}` : "Input: 28×28";
+    const title = maps === 1
+      ? words`Input: 28×28`
+      : side > 1
+      ? words`${name}: ${maps} maps of ${side}×${side}`
+      : words`${name}: ${maps} numbers`;
     const small = element("canvas"); // A pixel per number
     const frames = element("div"), caption = element("figcaption");
     let columns = 1, scale = least;
@@ -114,8 +110,9 @@
       },
 
       draw(values, scaling) {
-        const [low, high] = [Math.min(...values), Math.max(...values)];
-        caption.textContent = `${title}, ${fixed(low, 4)} to ${fixed(high, 4)}`;
+        const [low, high] = [Math.min(...values), Math.max(...values)]
+          .map((value) => fixed(value, 4));
+        caption.textContent = words`${title}, ${low} to ${high}`;
         live.drawMap(small, values, maps * side, side, ...scaling);
         const context = canvas.getContext("2d"), size = side * scale;
         context.imageSmoothingEnabled = false;
@@ -171,8 +168,8 @@
       move(placeOf(to));
     }
 
-    const rows = live.data.classes.map((name, i) => {
-      const chooser = button(name, () => press(placeOf(i)), {
+    const rows = live.data.classes.map((_, i) => {
+      const chooser = button(live.className(i), () => press(placeOf(i)), {
         class: "live-link",
         focus: () => chooser.matches(":focus-visible") && point(placeOf(i)),
         keydown,
@@ -195,13 +192,13 @@
         element(
           "caption",
           {},
-          `Bars of logits run from −${LOGIT} to ${LOGIT}, of probabilities ` +
-            "from 0 to 1.",
+          words`Bars of logits run from −${LOGIT} to ${LOGIT}, of
+            probabilities from 0 to 1.`,
         ),
         element(
           "tr",
           {},
-          ["class", "logit", "probability"].map((text) =>
+          [words`class`, words`logit`, words`probability`].map((text) =>
             element("th", { scope: "col" }, text)
           ),
         ),

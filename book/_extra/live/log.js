@@ -4,21 +4,22 @@
    repeats if data, seed and settings are the same. */
 
 {
+  const { words } = live;
   const METRICS = {
-    train_loss: "loss",
-    train_acc: "train acc",
-    test_acc: "test acc",
+    train_loss: words`loss`,
+    train_acc: words`train acc`,
+    test_acc: words`test acc`,
   };
   const digits = (record, metric) => record[metric].toFixed(3);
 
-  function words(record) {
-    return Object.entries(METRICS).map(([metric, name]) =>
-      `${name} ${digits(record, metric)}`
-    ).join(", ");
+  function line(record) {
+    const [loss, train, test] = Object.keys(METRICS)
+      .map((metric) => digits(record, metric));
+    return words`loss ${loss}, train acc ${train}, test acc ${test}`;
   }
 
   function publishedLog() {
-    const body = live.scrolling("This page's log beside the book's");
+    const body = live.scrolling(words`This page's log beside the book's`);
     const verdict = live.element("p");
     const root = live.element("div", { hidden: true }, body, verdict);
     const rows = [], differ = [];
@@ -40,25 +41,30 @@
           digits(record, metric) !== digits(published, metric)
         ).map((metric) => METRICS[metric]);
         compared += Object.keys(METRICS).length;
-        differ.push(...others.map((name) => `${name} of epoch ${epoch}`));
+        differ.push(...others.map((name) => words`${name} of epoch ${epoch}`));
         rows.push([
           epoch,
-          words(record),
-          words(published),
-          others.length ? `≠ ${others.join(", ")}` : "=",
+          line(record),
+          line(published),
+          others.length ? `≠ ${live.join(others, ", ")}` : "=",
         ]);
         root.hidden = false;
         body.replaceChildren(
           live.table(
-            ["epoch", "this page", "the book", "same digits?"],
+            [
+              words`epoch`,
+              words`this page`,
+              words`the book`,
+              words`same digits?`,
+            ],
             rows,
-            "The same digits: this page's log beside that of chapter 7",
+            words`The same digits: this page's log beside that of chapter 7`,
           ),
         );
-        verdict.textContent = differ.length
-          ? `Of ${compared} numbers, ${differ.length} differ: ` +
-            `${differ.join("; ")}.`
-          : `All ${compared} numbers agree with the book's log.`;
+        const count = differ.length, all = live.join(differ, "; ");
+        verdict.textContent = count
+          ? words`Of ${compared} numbers, ${count} differ: ${all}.`
+          : words`All ${compared} numbers agree with the book's log.`;
         return verdict.textContent;
       },
     };

@@ -4,19 +4,22 @@
    where any of them comes from. */
 
 {
-  const { button, element, fixed } = live;
+  const { button, element, fixed, pieces, thousands, words } = live;
   const RELU = 5; // What is white in a net of ReLUs
-  const KEYS = "Tab leads from layer to layer. The arrows move within a map, " +
-    "Page Up and Page Down change the map, Home and End go to the ends of a " +
-    "row. Enter keeps a value, Escape lets it go.";
+  const KEYS =
+    words`Tab leads from layer to layer. The arrows move within a map,
+    Page Up and Page Down change the map, Home and End go to the ends of a row.
+    Enter keeps a value, Escape lets it go.`;
 
   /* The fixed scale of all layers behind the input, by activation: what
      drawMap needs, and the same in words */
   const SCALES = {
-    sigmoid: [[0, 1, "grey"], "black is 0 and white is 1"],
-    tanh: [[-1, 1, "signed"], "blue is −1, white is 0, and red is 1"],
-    relu: [[0, RELU, "grey"], `black is 0, and white is ${RELU} or more`],
+    sigmoid: [[0, 1, "grey"], words`black is 0 and white is 1`],
+    tanh: [[-1, 1, "signed"], words`blue is −1, white is 0, and red is 1`],
+    relu: [[0, RELU, "grey"], words`black is 0, and white is ${RELU} or more`],
   };
+
+  const POOLINGS = { mean: words`mean pooling`, max: words`max pooling` };
 
   /* Checkboxes for the maps of a convolution. `off` holds what is off. */
   function switches({ name, maps }, off, change) {
@@ -29,39 +32,42 @@
           change();
         },
       }));
-    const allOn = button("All on", () => {
+    const allOn = button(words`All on`, () => {
       off.clear();
       change();
     });
 
     /* What is off, and how good the published net is without it */
-    function words(isPublished) {
+    function effect(isPublished) {
       const { off: without, all } = live.data.measured;
-      const right = (accuracy) =>
-        `the net gets ${fixed(accuracy, 3)} of the 10,000 test images right`;
-      if (off.size > 1) return `${off.size} maps are off.`;
-      if (!off.size) {
-        return isPublished ? `With all maps, ${right(all)}.` : "All are on.";
+      if (off.size > 1) return words`${off.size} maps are off.`;
+      const [key] = off, withAll = fixed(all, 3);
+      if (!key) {
+        return isPublished
+          ? words`With all maps, the net gets ${withAll} of the 10,000 test
+              images right.`
+          : words`All are on.`;
       }
-      const [key] = off, [layer, map] = key.split(" ");
-      const one = `map ${Number(map) + 1} of ${layer}`;
+      const [layer, map] = key.split(" ");
+      const one = words`map ${Number(map) + 1} of ${layer}`;
       return isPublished
-        ? `Without ${one}, ${right(without[key])}; with all, ${fixed(all, 3)}.`
-        : `All but ${one} are on.`;
+        ? words`Without ${one}, the net gets ${fixed(without[key], 3)} of the
+            10,000 test images right; with all, ${withAll}.`
+        : words`All but ${one} are on.`;
     }
 
     return {
       root: element(
         "fieldset",
         { class: "live-switches" },
-        element("legend", {}, `Maps of ${name} that are on`),
+        element("legend", {}, words`Maps of ${name} that are on`),
         boxes.map((box, map) => element("label", {}, box, String(map + 1))),
         allOn,
         note,
       ),
       tell(isPublished) {
         boxes.forEach((box, map) => box.checked = !off.has(`${name} ${map}`));
-        note.textContent = words(isPublished);
+        note.textContent = effect(isPublished);
       },
     };
   }
@@ -78,12 +84,10 @@
 
   /* Compare the logits of the stored images with PyTorch's. */
   function check(net) {
-    const { pixels, list } = live.data.images;
-    const all = live.bytes(pixels), size = all.length / list.length;
+    const { list } = live.data.images;
     let largest = 0, numbers = 0;
-    list.forEach(({ logits }, i) => {
-      const image = all.subarray(i * size, (i + 1) * size);
-      const ours = net.forward(Float32Array.from(image, (p) => p / 255)).logits;
+    live.storedImages().forEach((pixels, i) => {
+      const { logits } = list[i], ours = net.forward(pixels).logits;
       numbers += logits.length;
       for (const [k, logit] of logits.entries()) {
         const difference = Math.abs(ours[k] - logit);
@@ -91,8 +95,9 @@
         if (!(difference <= largest)) largest = difference;
       }
     });
-    return `${list.length} images checked: of ${numbers} logits, the largest ` +
-      `difference from PyTorch's is ${largest.toExponential(1)}.`;
+    const most = largest.toExponential(1);
+    return words`${list.length} images checked: of ${numbers} logits, the
+      largest difference from PyTorch's is ${most}.`;
   }
 
   /* The lowest and the highest number of each map. */
@@ -103,15 +108,15 @@
       fixed(Math.max(...numbers), 4),
     ];
     const rows = layers.flatMap(({ name, maps, side, values }) => {
-      if (maps === 1 || side === 1) return [row(name, values)];
+      if (maps === 1 || side === 1) return [row(live.layerName(name), values)];
       const area = side ** 2;
       return Array.from({ length: maps }, (_, map) =>
         row(
-          `${name}, map ${map + 1}`,
+          live.mapName(name, map),
           values.subarray(map * area, (map + 1) * area),
         ));
     });
-    return live.table(["", "lowest", "highest"], rows);
+    return live.table(["", words`lowest`, words`highest`], rows);
   }
 
   live.parts.look = (root) => {
@@ -169,8 +174,8 @@
 
     const answers = [0, 1].map(() => element("p", { class: "live-answer" }));
     const named = element("p"), checked = element("span");
-    const back = button("Show the book's net", () => showNet(null));
-    const checking = button("Compare with PyTorch", () => {
+    const back = button(words`Show the book's net`, () => showNet(null));
+    const checking = button(words`Compare with PyTorch`, () => {
       checked.textContent = check(published);
       live.announce(checked.textContent);
     });
@@ -178,7 +183,7 @@
     const range = element(
       "details",
       { toggle: tellRanges },
-      element("summary", {}, "The range of each map"),
+      element("summary", {}, words`The range of each map`),
       ranges,
     );
 
@@ -190,12 +195,16 @@
     function showNet(own) {
       net = own ?? published;
       const [, scale] = SCALES[net.activation];
-      named.textContent = `${own ? "Your net" : "The book's net"} (${
-        live.activationName(net)
-      }, ${net.pooling} pooling) sees this image. In its layers, ${scale}.`;
+      const activation = live.activationName(net);
+      const pooling = POOLINGS[net.pooling];
+      named.textContent = own
+        ? words`Your net (${activation}, ${pooling}) sees this image. In its
+            layers, ${scale}.`
+        : words`The book's net (${activation}, ${pooling}) sees this image. In
+            its layers, ${scale}.`;
       back.hidden = !own;
       checking.disabled = Boolean(own);
-      checked.textContent = own ? "Only the book's net is compared." : "";
+      checked.textContent = own ? words`Only the book's net is compared.` : "";
       change();
     }
 
@@ -209,10 +218,11 @@
       output.draw(seen);
       for (const { tell } of switched.flat()) tell(net === published);
       tellRanges();
-      const whose = net === published ? "Answer" : "Your net's answer";
-      const answer = `${whose}: ${live.data.classes[seen.answer]}, ${
-        fixed(seen.probabilities[seen.answer], 2)
-      }`;
+      const item = live.className(seen.answer);
+      const probability = fixed(seen.probabilities[seen.answer], 2);
+      const answer = net === published
+        ? words`Answer: ${item}, ${probability}`
+        : words`Your net's answer: ${item}, ${probability}`;
       for (const line of answers) line.textContent = answer;
       if (!first) live.announce(answer, "answer");
     }
@@ -223,8 +233,8 @@
       const { kind, from: before } = seen.layers[place.layer];
       const { layer, map, row, column } = place;
       const from = kind && net.explain(seen, layer, map, row, column);
-      const words = panel.show({ net, seen, place, off, pinned, from });
-      if (heard) live.announce(words);
+      const value = panel.show({ net, seen, place, off, pinned, from });
+      if (heard) live.announce(value);
       heard = false;
       views.forEach((view, i) => {
         if (i === layer) view.frame([{ ...place, size: 1 }], true);
@@ -235,7 +245,7 @@
 
     const input = live.imageInput({
       change(chosen) {
-        pixels = chosen ?? pixels;
+        pixels = chosen;
         change();
       },
     });
@@ -247,6 +257,7 @@
     );
     const beside = (kind, ...parts) =>
       element("div", { class: `live-beside ${kind}` }, ...parts);
+    const digest = element("code", {}, live.data.weightsSha256);
     const columns = (...parts) =>
       element("div", { class: "live-columns" }, ...parts);
 
@@ -260,28 +271,27 @@
       element(
         "p",
         {},
-        "Point at a number, or tap it, to see where it comes from. " +
-          "Click to keep it. Maps, rows and columns are counted from 1.",
+        words`Point at a number, or tap it, to see where it comes from. Click
+          to keep it. Maps, rows and columns are counted from 1.`,
       ),
       element(
         "details",
         {},
-        element("summary", {}, "With the keyboard"),
+        element("summary", {}, words`With the keyboard`),
         element("p", { id: keys }, KEYS),
       ),
       columns(layers, beside("", answers[1], panel.root)),
       element(
         "details",
         {},
-        element("summary", {}, "Is this the net of the book?"),
+        element("summary", {}, words`Is this the net of the book?`),
         element(
           "p",
           {},
-          `Its ${LeNet.WEIGHTS.toLocaleString("en")} weights come from the ` +
-            "file weights.safetensors with the SHA-256 ",
-          element("code", {}, live.data.weightsSha256),
-          ". PyTorch has computed the logits of the stored images from that " +
-            "file. Let this page do the same:",
+          pieces`Its ${thousands(LeNet.WEIGHTS)} weights come from the file
+            weights.safetensors with the SHA-256 ${digest}. PyTorch has
+            computed the logits of the stored images from that file. Let this
+            page do the same:`,
         ),
         element("div", { class: "live-row" }, checking, checked),
       ),

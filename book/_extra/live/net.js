@@ -8,6 +8,7 @@
    state_dict. A map is an array of side · side numbers, row by row. */
 
 {
+  const { words } = live;
   const SIDE = 28, KERNEL = 5;
 
   /* Name in PyTorch, shape, and where its numbers begin among the weights */
@@ -78,7 +79,8 @@
 
   class LeNet {
     /* Of 61,706 weights; `activation` is "sigmoid", "tanh" or "relu", and
-       `pooling` "mean" or "max". */
+       `pooling` "mean" or "max". What else a file says of them is told in the
+       page, so that these errors are in its language. */
     constructor(weights, { activation = "sigmoid", pooling = "mean" } = {}) {
       if (weights.length !== WEIGHTS) {
         throw new RangeError(
@@ -86,12 +88,14 @@
         );
       }
       if (!Object.hasOwn(ACTIVATIONS, activation)) {
-        throw new RangeError("activation is one of sigmoid, tanh or relu");
+        throw new RangeError(
+          words`activation is one of sigmoid, tanh or relu`,
+        );
       }
       if (!Object.hasOwn(POOLINGS, pooling)) {
-        throw new RangeError("pooling is one of mean or max");
+        throw new RangeError(words`pooling is one of mean or max`);
       }
-      this.numbers = Float32Array.from(weights);
+      this.numbers = new Float32Array(weights);
       Object.assign(this, { activation, pooling });
     }
 
@@ -116,7 +120,7 @@
       if (pixels.length !== SIDE * SIDE) {
         throw new RangeError(`an image has 784 pixels, not ${pixels.length}`);
       }
-      const image = Float32Array.from(pixels);
+      const image = new Float32Array(pixels);
       if (!image.every(Number.isFinite)) {
         throw new RangeError("not all pixels are finite numbers");
       }

@@ -5,6 +5,7 @@
    784 numbers. */
 
 {
+  const { thousands, words } = live;
   const SIDE = 28; // Pixels, of the data's images
   const CLOSE = 0.05 * 255; // So near to the background still belongs to it
   const LIGHT = 128; // Grey from which on a background is light
@@ -91,9 +92,9 @@
 
   /* All the work, in pieces, so that a large picture needn't hold up the
      page. A picture has a width, a height, and `rows(top, count)`, which are
-     bytes of red, green, blue and alpha, all of it opaque. `tell` hears what
-     was done. */
-  function* prepare(picture, tell) {
+     bytes of red, green, blue and alpha, all of it opaque. `name` is for what
+     is wrong with it, and `tell` hears what was done. */
+  function* prepare(picture, name, tell) {
     const { width, height, rows } = picture, ground = background(picture);
     const box = { left: width, top: height, right: 0, bottom: 0 };
     const strip = Math.ceil(STRIP / width);
@@ -102,7 +103,9 @@
       widen(box, rows(top, count), width, top, ground);
       yield;
     }
-    if (!box.right) throw new Error("is empty: it has one colour");
+    if (!box.right) {
+      throw new Error(words`${name} is empty: it has one colour.`);
+    }
 
     const groundGrey = greyOf(...ground), light = groundGrey >= LIGHT;
     const own = !light && width === SIDE && height === SIDE;
@@ -120,7 +123,9 @@
       }
       if (y % 256 === 0) yield;
     }
-    if (!seen) throw new Error("is empty: nothing stands out in grey");
+    if (!seen) {
+      throw new Error(words`${name} is empty: nothing stands out in grey.`);
+    }
 
     const wide = box.right - box.left, high = box.bottom - box.top;
     const scale = SIDE / Math.max(wide, high);
@@ -140,26 +145,32 @@
     });
     tell(
       own
-        ? "Left as it is: it has the size and the dark background of the " +
-          "data's own images."
-        : `Trimmed from ${width}×${height} pixels to the ${wide}×${high} ` +
-          `that stand out, scaled to ${columns}×${lines}, sharpened, centred ` +
-          `on 28×28${
-            light ? ", and negated, because its background is light" : ""
-          }.`,
+        ? words`Left as it is: it has the size and the dark background of the
+          data's own images.`
+        : light
+        ? words`Trimmed from ${width}×${height} pixels to the ${wide}×${high}
+          that stand out, scaled to ${columns}×${lines}, sharpened, centred
+          on 28×28, and negated, because its background is light.`
+        : words`Trimmed from ${width}×${height} pixels to the ${wide}×${high}
+          that stand out, scaled to ${columns}×${lines}, sharpened, centred
+          on 28×28.`,
     );
     return pixels;
   }
 
   /* The 784 numbers of an ImageData, where nothing is transparent. */
-  function preparePicture(image, tell = () => {}) {
+  function preparePicture(image, name, tell) {
     const { width, height, data } = image;
-    const work = prepare({
-      width,
-      height,
-      rows: (top, count) =>
-        data.subarray(4 * width * top, 4 * width * (top + count)),
-    }, tell);
+    const work = prepare(
+      {
+        width,
+        height,
+        rows: (top, count) =>
+          data.subarray(4 * width * top, 4 * width * (top + count)),
+      },
+      name,
+      tell,
+    );
     for (;;) {
       const { done, value } = work.next();
       if (done) return value;
@@ -179,7 +190,8 @@
       return [image.naturalWidth, image.naturalHeight];
     } catch {
       throw new Error(
-        "can't be read as a picture: it is another kind of file, damaged, or far too large",
+        words`${file.name} can't be read as a picture: it is another kind of
+          file, damaged, or far too large.`,
       );
     } finally {
       URL.revokeObjectURL(image.src);
@@ -190,18 +202,17 @@
   async function decode(file) {
     const size = file.size > HEAVIEST ? [Infinity] : await sizeOf(file);
     if (Math.max(...size) > LONGEST || size[0] * size[1] > MOST) {
-      const [most, longest] = [MOST, LONGEST].map((n) =>
-        n.toLocaleString("en")
-      );
       throw new Error(
-        `is too large; it may have ${most} pixels, ${longest} to a side, ` +
-          "and 256 MB",
+        words`${file.name} is too large; it may have ${thousands(MOST)} pixels,
+          ${thousands(LONGEST)} to a side, and 256 MB.`,
       );
     }
     // Colours as the file has them: Pillow corrects none
     const options = { colorSpaceConversion: "none" };
     const bitmap = await createImageBitmap(file, options).catch(() => {
-      throw new Error("is damaged, or too large for this browser");
+      throw new Error(
+        words`${file.name} is damaged, or too large for this browser.`,
+      );
     });
     const { width, height } = bitmap;
     const canvas = document.createElement("canvas");
@@ -223,20 +234,16 @@
 
   /* The 784 numbers of a picture file. */
   async function openPicture(file, tell = () => {}) {
+    const picture = await decode(file);
     try {
-      const picture = await decode(file);
-      try {
-        const work = prepare(picture, tell);
-        for (;;) {
-          const { done, value } = work.next();
-          if (done) return value;
-          await new Promise((go) => setTimeout(go));
-        }
-      } finally {
-        picture.close();
+      const work = prepare(picture, file.name, tell);
+      for (;;) {
+        const { done, value } = work.next();
+        if (done) return value;
+        await new Promise((go) => setTimeout(go));
       }
-    } catch (error) {
-      throw new Error(`${file.name} ${error.message}`, { cause: error });
+    } finally {
+      picture.close();
     }
   }
 

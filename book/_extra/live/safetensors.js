@@ -5,6 +5,8 @@
    JSON, and the numbers. */
 
 {
+  const { words } = live;
+
   /* The net in the file's content, an ArrayBuffer. `settings` are those of
      the net (see LeNet): a file says nothing about them unless this page has
      written it. What is no LeNet of finite numbers is an Error that says so. */
@@ -16,7 +18,7 @@
       const text = new Uint8Array(content, 8, length);
       header = { ...JSON.parse(new TextDecoder().decode(text)) };
     } catch {
-      throw new Error("This is no safetensors file.");
+      throw new Error(words`This is no safetensors file.`);
     }
     const { __metadata__: written = {}, ...tensors } = header;
     const weights = new Float32Array(LeNet.WEIGHTS);
@@ -24,15 +26,18 @@
       const found = tensors[name];
       if (String(found?.shape) !== String(shape)) {
         throw new Error(
-          `This file is of another net: the shape of ${name} is ` +
-            `${
-              found?.shape ? `[${found.shape}]` : "missing"
-            }, LeNet's is [${shape}].`,
+          found?.shape
+            ? words`This file is of another net: the shape of ${name} is
+                [${found.shape}], LeNet's is [${shape}].`
+            : words`This file is of another net: the shape of ${name} is
+                missing, LeNet's is [${shape}].`,
         );
       }
       const first = 8 + length + Number(found.data_offsets?.[0]);
       if (found.dtype !== "F32" || !(first + 4 * size <= view.byteLength)) {
-        throw new Error(`This file is damaged, or ${name} is not of float32.`);
+        throw new Error(
+          words`This file is damaged, or ${name} is not of float32.`,
+        );
       }
       for (let i = 0; i < size; i++) {
         weights[begin + i] = view.getFloat32(first + 4 * i, true);
@@ -40,10 +45,12 @@
     }
     const unknown = Object.keys(tensors).length - LeNet.PARAMETERS.length;
     if (unknown > 0) {
-      throw new Error("This file is of another net: it has more layers.");
+      throw new Error(
+        words`This file is of another net: it has more layers.`,
+      );
     }
     if (!weights.every(Number.isFinite)) {
-      throw new Error("Not all numbers in this file are finite.");
+      throw new Error(words`Not all numbers in this file are finite.`);
     }
     return new LeNet(weights, { ...settings, ...written });
   }

@@ -4,25 +4,27 @@
    differ from the post's. */
 
 {
+  const { IMAGES, thousands, words } = live;
   const CHOICES = {
     activation: [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"]],
-    pooling: [["mean", "mean"], ["max", "max"]],
-    first: [["xavier", "Xavier's"], ["pytorch", "PyTorch's"]],
+    pooling: [["mean", words`mean`], ["max", words`max`]],
+    first: [["xavier", words`Xavier's`], ["pytorch", words`PyTorch's`]],
   };
   const LABELS = {
-    seed: "Seed",
-    activation: "Activation",
-    pooling: "Pooling",
-    first: "First weights",
-    batch: "Minibatch size",
-    epochs: "Epochs",
+    seed: words`Seed`,
+    activation: words`Activation`,
+    pooling: words`Pooling`,
+    first: words`First weights`,
+    batch: words`Minibatch size`,
+    epochs: words`Epochs`,
   };
+  const RATE = words`Learning rate`;
   const WHOLE = {
     seed: { min: 0, max: 2 ** 32 - 1 },
-    batch: { min: 1, max: 60000 },
+    batch: { min: 1, max: IMAGES.files },
     epochs: { min: 1, max: 1000 },
   };
-  const WORDS = new Set(["data", ...Object.keys(CHOICES)]);
+  const TEXTS = new Set(["data", ...Object.keys(CHOICES)]);
   /* The recipe of the post that the book follows */
   const POST = {
     data: "files",
@@ -73,7 +75,7 @@
       });
     }
     const slider = live.slider({
-      label: "Learning rate",
+      label: RATE,
       min: 0,
       max: RATES.length - 1,
       step: 1,
@@ -86,7 +88,7 @@
       },
     });
     controls.rate = live.numberField({
-      label: "or as a number",
+      label: words`or as a number`,
       min: 0,
       value: values.rate,
       change: (rate) => {
@@ -97,12 +99,12 @@
     });
 
     const why = live.element("p", { id: live.newId(), hidden: true });
-    why.textContent = "You can't change these during a training. Press " +
-      "Reset to unlock them.";
+    why.textContent = words`You can't change these during a training. Press
+      Reset to unlock them.`;
     const fixed = live.element(
       "fieldset",
       { class: "live-fields", "aria-describedby": why.id },
-      live.element("legend", {}, "What a training begins with"),
+      live.element("legend", {}, words`What a training begins with`),
       data.root,
       live.element(
         "div",
@@ -154,7 +156,7 @@
         input.value = text; // Which a control doesn't take if it makes no sense
         const good = input.value !== "" && input.validity.valid;
         input.value = before;
-        if (good) this.set({ [name]: WORDS.has(name) ? text : Number(text) });
+        if (good) this.set({ [name]: TEXTS.has(name) ? text : Number(text) });
         return good;
       },
       freeze(yes) {
@@ -166,7 +168,11 @@
         const { input } = controls.first;
         if (!input.querySelector("[value=loaded]")) {
           input.append(
-            live.element("option", { value: "loaded" }, "the loaded ones"),
+            live.element(
+              "option",
+              { value: "loaded" },
+              words`the loaded ones`,
+            ),
           );
         }
       },
@@ -176,8 +182,7 @@
           const { input } = controls[name];
           if (!input.validity.valid) {
             input.focus();
-            const label = LABELS[name] ?? "Learning rate";
-            return `${label}: ${input.validationMessage}`;
+            return words`${LABELS[name] ?? RATE}: ${live.fault(input)}`;
           }
         }
         return "";
@@ -189,29 +194,33 @@
      differ, and the number of epochs: the first ones are the same. */
   function differences(values) {
     const named = (name, value) =>
-      CHOICES[name].find(([known]) => known === value)?.[1] ?? "loaded";
+      CHOICES[name].find(([known]) => known === value)?.[1] ?? words`loaded`;
+    const how = {
+      activation: (a, b) => words`activation ${a}, not ${b}`,
+      pooling: (a, b) => words`pooling ${a}, not ${b}`,
+      first: (a, b) => words`first weights ${a}, not ${b}`,
+    };
     const found = [];
     if (values.data === "part") {
+      const [part, all] = [IMAGES.part, IMAGES.files].map(thousands);
+      const steps = Math.ceil(IMAGES.part / values.batch);
       found.push(
-        "it sees 6,000 of the 60,000 images, so it has " +
-          `${Math.ceil(6000 / values.batch)} steps per epoch, and an epoch's ` +
-          "mean covers fewer steps",
+        words`it sees ${part} of the ${all} images, so it has ${steps} steps
+          per epoch, and an epoch's mean covers fewer steps`,
       );
     }
     if (values.rate !== POST.rate) {
-      found.push(`learning rate ${values.rate}, not ${POST.rate}`);
+      found.push(words`learning rate ${values.rate}, not ${POST.rate}`);
     }
-    if (values.changed) found.push("the learning rate changed under way");
+    if (values.changed) found.push(words`the learning rate changed under way`);
     for (const name of Object.keys(CHOICES)) {
-      if (values[name] !== POST[name]) {
-        found.push(
-          `${LABELS[name].toLowerCase()} ${named(name, values[name])}, not ` +
-            named(name, POST[name]),
-        );
-      }
+      const [now, post] = [values, POST].map((each) => named(name, each[name]));
+      if (now !== post) found.push(how[name](now, post));
     }
     if (values.batch !== POST.batch) {
-      found.push(`minibatches of ${values.batch} images, not ${POST.batch}`);
+      found.push(
+        words`minibatches of ${values.batch} images, not ${POST.batch}`,
+      );
     }
     return found;
   }

@@ -25,10 +25,10 @@
         if (here) root.querySelector("select").focus();
       } catch (error) {
         begun = false;
-        const text = `The training can't start: ${error.message}`;
+        const text = live.words`The training can't start: ${error.message}`;
         root.replaceChildren(
           live.element("p", { class: "live-wrong" }, text),
-          live.button("Try again", begin),
+          live.button(live.words`Try again`, begin),
         );
         live.announce(text);
       }
@@ -37,7 +37,9 @@
     const watch = new IntersectionObserver((places) => {
       if (places.some(({ isIntersecting }) => isIntersecting)) begin();
     }, { rootMargin: NEAR });
-    root.append(live.button("Show the controls of the training", begin));
+    root.append(
+      live.button(live.words`Show the controls of the training`, begin),
+    );
     for (
       const place of [root, ...document.querySelectorAll("[data-experiment]")]
     ) {

@@ -4,8 +4,9 @@
    buttons, the curves and the experiments, and tells a training what to do. */
 
 {
+  const { thousands, words } = live;
   const NEWS = 5000; // Milliseconds between epochs that are announced
-  const UNDER_WAY = "A training is under way. Let it end, or press Reset.";
+  const UNDER_WAY = words`A training is under way. Let it end, or press Reset.`;
 
   function sameBits(a, b) {
     const [x, y] = [a, b].map((weights) => new Uint32Array(weights.buffer));
@@ -66,8 +67,8 @@
       const values = begun ?? settings.values;
       curves.compare(values);
       if (!last || begun) {
-        const images = values.data === "part" ? 6000 : 60000;
-        curves.room(Math.ceil(images / values.batch) * values.epochs);
+        const steps = Math.ceil(live.IMAGES[values.data] / values.batch);
+        curves.room(steps * values.epochs);
       }
     }
 
@@ -75,7 +76,11 @@
        just pressed stays enabled, or the keyboard would lose its place. */
     function refresh() {
       const running = Boolean(training?.running);
-      start.textContent = running ? "Pause" : begun ? "Continue" : "Start";
+      start.textContent = running
+        ? words`Pause`
+        : begun
+        ? words`Continue`
+        : words`Start`;
       step.disabled = running;
       settings.freeze(loading || Boolean(begun));
       for (const button of [keepFile, look]) button.disabled = !net;
@@ -90,7 +95,7 @@
       const { batch: batchSize, data: _, ...options } = values;
       if (values.first === "loaded") options.weights = loaded;
       loading = true;
-      say("Loading the images …");
+      say(words`Loading the images …`);
       refresh();
       try {
         options.data = await data.load();
@@ -134,9 +139,10 @@
       }
       if (performance.now() - announced > NEWS) {
         announced = performance.now();
+        const [loss, accuracy] = [record.train_loss, record.test_acc]
+          .map((value) => live.fixed(value, 3));
         live.announce(
-          `Epoch ${record.epoch}: loss ${live.fixed(record.train_loss, 3)}, ` +
-            `test accuracy ${live.fixed(record.test_acc, 3)}`,
+          words`Epoch ${record.epoch}: loss ${loss}, test accuracy ${accuracy}`,
         );
       }
     }
@@ -145,17 +151,19 @@
       const now = { values: begun, weights: training.weights(), steps };
       const same = last?.steps === steps && !begun.changed &&
         JSON.stringify(last.values) === JSON.stringify(begun);
-      let text = `Done after ${steps.toLocaleString("en-US")} steps.`;
-      if (same) {
-        const count = LeNet.WEIGHTS.toLocaleString("en-US");
-        text += sameBits(last.weights, now.weights)
-          ? ` All ${count} weights agree with the run before, bit for bit.`
-          : " The weights are not those of the run before.";
-      }
-      text += ` ${log.root.lastChild.textContent}`;
+      const count = thousands(LeNet.WEIGHTS);
+      const text = [
+        words`Done after ${thousands(steps)} steps.`,
+        !same
+          ? ""
+          : sameBits(last.weights, now.weights)
+          ? words`All ${count} weights agree with the run before, bit for bit.`
+          : words`The weights are not those of the run before.`,
+        log.root.lastChild.textContent,
+      ];
       last = now;
       begun = undefined;
-      say(text.trim());
+      say(live.join(text, " "));
       guided.ended();
       refresh();
     }
@@ -171,23 +179,18 @@
       if (loading) return;
       if (training?.running) {
         training.pause();
-        say("Paused.");
-      } else {
-        if (!begun) await begin();
-        if (begun) {
-          say("");
-          training.run();
-        }
-      }
-      refresh();
+        say(words`Paused.`);
+        refresh();
+      } else await go("run");
     }
 
-    async function oneStep() {
+    /* On, by a "step" or a "run". */
+    async function go(how) {
       if (loading) return;
       if (!begun) await begin();
       if (begun) {
         say("");
-        training.step();
+        training[how]();
       }
       refresh();
     }
@@ -199,25 +202,25 @@
       curves.clear(false);
       compare();
       log.clear();
-      say("Reset.");
+      say(words`Reset.`);
       refresh();
     }
 
-    const start = live.button("Start", startOrPause);
-    const step = live.button("One step", oneStep);
-    const reset = live.button("Reset", resetAll);
+    const start = live.button(words`Start`, startOrPause);
+    const step = live.button(words`One step`, () => go("step"));
+    const reset = live.button(words`Reset`, resetAll);
     const keep = live.element("input", { type: "checkbox" });
 
-    const keepFile = live.button("Save the weights", () => {
+    const keepFile = live.button(words`Save the weights`, () => {
       save(net.toSafetensors(), "lenet.safetensors");
       const other = net.activation !== "sigmoid" || net.pooling !== "mean";
+      const command = "lenet-d2l predict IMAGE --weights lenet.safetensors";
       say(
-        "Saved as lenet.safetensors. “lenet-d2l predict IMAGE --weights " +
-          "lenet.safetensors” reads it" +
-          (other
-            ? ", but computes with sigmoids and mean pooling, so its answers " +
-              "are not those of this net."
-            : "."),
+        other
+          ? words`Saved as lenet.safetensors. “${command}” reads it, but
+              computes with sigmoids and mean pooling, so its answers are not
+              those of this net.`
+          : words`Saved as lenet.safetensors. “${command}” reads it.`,
       );
     });
     const file = live.element("input", {
@@ -243,11 +246,11 @@
           changed("first");
           curves.show(loaded);
           say(
-            `The weights of “${chosen.name}” are here. You can look inside, ` +
-              "or go on training from them.",
+            words`The weights of “${chosen.name}” are here. You can look
+              inside, or go on training from them.`,
           );
-        } catch (error) {
-          complain(`“${chosen.name}” can't be loaded. ${error.message}`);
+        } catch ({ message: why }) {
+          complain(words`“${chosen.name}” can't be loaded. ${why}`);
         }
         refresh();
       },
@@ -259,16 +262,16 @@
       say(text);
     }
 
-    const look = live.button("Look inside this net", () => {
-      show(net, "The part above now shows your net.");
+    const look = live.button(words`Look inside this net`, () => {
+      show(net, words`The part above now shows your net.`);
     });
-    const back = live.button("Back to the book's net", () => {
-      show(null, "The part above shows the book's net again.");
+    const back = live.button(words`Back to the book's net`, () => {
+      show(null, words`The part above shows the book's net again.`);
     });
     const noNet = live.element(
       "span",
       {},
-      "There is no net of yours yet: take a step, or load weights.",
+      words`There is no net of yours yet: take a step, or load weights.`,
     );
 
     const guided = live.experiments({
@@ -297,13 +300,19 @@
         start,
         step,
         reset,
-        live.labelled("Keep the last curves in grey", keep),
+        live.labelled(words`Keep the last curves in grey`, keep),
       ),
       message,
       wrong,
       curves.root,
       log.root,
-      row(keepFile, live.labelled("Load weights", file), look, back, noNet),
+      row(
+        keepFile,
+        live.labelled(words`Load weights`, file),
+        look,
+        back,
+        noNet,
+      ),
     );
 
     /* The address may change while the page is open, too. */
@@ -315,10 +324,12 @@
       compare();
       if (ignored.length) {
         const more = ignored.length - 5;
-        const some = ignored.slice(0, 5).join(", ");
+        const some = live.join(ignored.slice(0, 5), ", ");
         complain(
-          `The page ignored this in the address: ${some}` +
-            `${more > 0 ? `, and ${more} more` : ""}.`,
+          more > 0
+            ? words`The page ignored this in the address: ${some}, and ${more}
+                more.`
+            : words`The page ignored this in the address: ${some}.`,
         );
       }
     }

@@ -4,6 +4,7 @@
    work is done in a worker (worker.js) by WebAssembly (engine.js). */
 
 {
+  const { words } = live;
   const DEFAULTS = {
     seed: 0,
     rate: 0.9,
@@ -14,6 +15,16 @@
     first: "xavier", // Or "pytorch": the weights that its layers begin with
     weights: undefined, // To go on from these
   };
+
+  /* Why a training has ended too soon, by the worker's message. */
+  function reason({ notFinite, cannotStart, failed }) {
+    if (cannotStart) return words`WebAssembly can't start: ${cannotStart}`;
+    if (!notFinite) return failed;
+    const { epoch, batch, rate } = notFinite;
+    return words`The loss is no longer finite in epoch ${epoch}, minibatch
+      ${batch}, both counted from 0. Its step wasn't taken. The learning rate
+      ${rate} is probably too high: try a smaller one.`;
+  }
 
   class Training {
     #worker;
@@ -44,7 +55,7 @@
       }
       return new Promise((opened) => {
         this.#worker.onerror = (event) => {
-          this.#fail(event.message || "your browser has refused it");
+          this.#fail(event.message || words`your browser has refused it`);
           opened(false);
         };
         this.#worker.onmessage = ({ data: message }) => {
@@ -56,13 +67,11 @@
             this.#hear.progress?.(message.progress);
           } else if (message.epoch) {
             this.#hear.epoch?.(message.epoch);
-          } else if (message.failed) {
-            this.running = false;
-            this.#hear.failed?.(message.failed);
-            opened(false);
           } else {
             this.running = false;
-            this.#hear.done?.();
+            if (message.done) this.#hear.done?.();
+            else this.#hear.failed?.(reason(message));
+            opened(false);
           }
         };
         const told = Object.entries(this.options).filter(([, value]) =>
@@ -73,11 +82,12 @@
       });
     }
 
-    #fail(reason) {
+    #fail(message) {
       this.running = false;
+      const reason = message.replace(/[.。]$/, ""); // One follows
       this.#hear.failed?.(
-        `The training can't start: ${reason}. You can still look into the ` +
-          "book's net above.",
+        words`The training can't start: ${reason}. You can still look into the
+          book's net above.`,
       );
     }
 

@@ -4,6 +4,7 @@
    pixels and weights make a number, and the numbers a feature map. */
 
 {
+  const { fixed, pieces, words } = live;
   const SIZE = 28, WINDOW = 5, STOPS = SIZE - WINDOW + 1;
   // Pixels have so many decimals, and weights at most so many: then the
   // numbers that are shown add up, to the last digit
@@ -11,13 +12,12 @@
   const PER_SECOND = 40; // Stops of a window that slides by itself
 
   const each = (make) => Array.from({ length: WINDOW ** 2 }, (_, i) => make(i));
-  const PRESETS = {
-    "left to right": () => each((i) => [-1, -1, 0, 1, 1][i % WINDOW]),
-    "top to bottom": () =>
-      each((i) => [-1, -1, 0, 1, 1][Math.floor(i / WINDOW)]),
-    "random": () => each(() => Math.round(20 * Math.random() - 10) / 10),
-    "all 0": () => each(() => 0),
-  };
+  const PRESETS = [
+    [words`left to right`, (i) => [-1, -1, 0, 1, 1][i % WINDOW]],
+    [words`top to bottom`, (i) => [-1, -1, 0, 1, 1][Math.floor(i / WINDOW)]],
+    [words`random`, () => Math.round(20 * Math.random() - 10) / 10],
+    [words`all 0`, () => 0],
+  ];
   // Row and column of the chapter's three stops
   const MARKED = { "1": [8, 13], "2": [15, 19], "3": [10, 23] };
 
@@ -123,36 +123,31 @@
       (byte) => Math.round(byte / 255 * 10 ** PIXEL) / 10 ** PIXEL,
     );
     const seen = new Uint8Array(STOPS ** 2);
-    let weights = PRESETS["left to right"]();
+    let weights = each(PRESETS[0][1]);
     let map = correlate(pixels, weights);
     let [row, column] = MARKED[1];
     let sliding = false;
 
     const image = stage(
-      "image",
+      words`image`,
       SIZE,
       WINDOW,
       (down, right) => go(down - 2, right - 2),
       {
         tabindex: 0,
         role: "application",
-        "aria-label": "The window on the image. Arrow keys move it.",
+        "aria-label": words`The window on the image. Arrow keys move it.`,
         keydown: (event) => {
-          const way = {
-            ArrowUp: [-1, 0],
-            ArrowDown: [1, 0],
-            ArrowLeft: [0, -1],
-            ArrowRight: [0, 1],
-          }[event.key];
+          const way = live.ARROWS[event.key];
           if (!way || event.altKey || event.ctrlKey || event.metaKey) return;
           event.preventDefault();
           go(row + way[0], column + way[1]);
         },
       },
     );
-    const feature = stage("feature map", STOPS, 1, go);
-    const under = grid("pixels", () => "");
-    const results = grid("products", () => "");
+    const feature = stage(words`feature map`, STOPS, 1, go);
+    const under = grid(words`pixels`, () => "");
+    const results = grid(words`products`, () => "");
     const wrong = live.element("p", { class: "live-wrong", id: live.newId() });
     const fields = each((i) =>
       live.element("input", {
@@ -162,12 +157,12 @@
         step: 10 ** -WEIGHT,
         required: true,
         "aria-describedby": wrong.id,
-        "aria-label": `Weight, row ${Math.floor(i / WINDOW)}, ` +
-          `column ${i % WINDOW}`,
+        "aria-label": words`Weight, row ${Math.floor(i / WINDOW)}, column
+          ${i % WINDOW}`,
         input: () => change(i),
       })
     );
-    const filter = grid("weights", (i) => fields[i]);
+    const filter = grid(words`weights`, (i) => fields[i]);
     const rows = live.element("p", { class: "live-numbers" });
     const place = live.element("p", { class: "live-numbers" });
     const scale = live.element("p", { class: "live-small" });
@@ -179,7 +174,7 @@
       field.setAttribute("aria-invalid", String(!good));
       wrong.textContent = good
         ? ""
-        : `${field.validationMessage} The window goes on with ${weights[i]}.`;
+        : words`${live.fault(field)} The window goes on with ${weights[i]}.`;
       if (good) {
         weights[i] = Number(field.value);
         weigh();
@@ -210,10 +205,11 @@
       for (let i = 0; i < seen.length; i++) {
         if (!seen[i]) context.clearRect(i % STOPS, Math.floor(i / STOPS), 1, 1);
       }
+      const most = Number(limit.toFixed(WEIGHT));
       scale.textContent = limit
-        ? `Red: positive, blue: negative, at full strength at ` +
-          `±${Number(limit.toFixed(WEIGHT))}, the most that these weights ` +
-          `can give. Dotted: where the window hasn't been yet.`
+        ? words`Red: positive, blue: negative, at full strength at ±${most},
+            the most that these weights can give. Dotted: where the window
+            hasn't been yet.`
         : "";
     }
 
@@ -222,11 +218,11 @@
       const digits = PIXEL + Math.max(...weights.map(decimals));
       const parts = products(pixels, weights, row, column);
       const most = Math.max(...weights.map(Math.abs));
-      const write = (number) => live.fixed(number, digits);
+      const write = (number) => fixed(number, digits);
       for (const [i, cell] of under.cells.entries()) {
         const down = row + Math.floor(i / WINDOW), right = column + i % WINDOW;
         const pixel = pixels[down * SIZE + right];
-        cell.textContent = live.fixed(pixel, PIXEL);
+        cell.textContent = fixed(pixel, PIXEL);
         cell.style.background = tint(pixel, 1, "128 128 128");
         filter.cells[i].style.background = tint(weights[i], most);
         results.cells[i].textContent = write(parts[i]);
@@ -239,16 +235,16 @@
         i && sum.startsWith("−") ? `(${sum})` : sum
       );
       const sum = write(total(parts));
+      const inAll = inBrackets.join(" + ");
+      const bold = live.element("strong", {}, sum);
       rows.replaceChildren(
-        `The products, row by row: ${inBrackets.join(" + ")} = `,
-        live.element("strong", {}, sum),
+        ...pieces`The products, row by row: ${inAll} = ${bold}`,
       );
-      place.textContent =
-        `The sum ${sum} fills row ${row}, column ${column} of the feature ` +
-        "map, counted from 0.";
+      place.textContent = words`The sum ${sum} fills row ${row}, column
+        ${column} of the feature map, counted from 0.`;
       image.move(row, column);
       feature.move(row, column);
-      return `Row ${row}, column ${column}: sum ${sum}`;
+      return words`Row ${row}, column ${column}: sum ${sum}`;
     }
 
     /* Move the window, as far as it fits on the image. */
@@ -270,10 +266,10 @@
       live.announce(move(toRow, toColumn));
     }
 
-    const slide = live.button("Slide by itself", () => {
+    const slide = live.button(words`Slide by itself`, () => {
       if (sliding) return halt();
       sliding = true;
-      slide.textContent = "Pause";
+      slide.textContent = words`Pause`;
       let stop = row * STOPS + column;
       if (stop === STOPS ** 2 - 1) stop = -1;
       const first = stop, start = performance.now();
@@ -286,14 +282,14 @@
         }
         if (stop === STOPS ** 2 - 1) {
           halt();
-          live.announce("The window has reached the last stop.");
+          live.announce(words`The window has reached the last stop.`);
         } else requestAnimationFrame(next);
       });
     });
 
     function halt() {
       sliding = false;
-      slide.textContent = "Slide by itself";
+      slide.textContent = words`Slide by itself`;
     }
 
     function fill(whether) {
@@ -302,12 +298,14 @@
       move(row, column);
       drawFeatures();
       live.announce(
-        whether ? "The feature map is whole." : "The feature map is empty.",
+        whether
+          ? words`The feature map is whole.`
+          : words`The feature map is empty.`,
       );
     }
 
-    function use(name) {
-      weights = PRESETS[name]();
+    function use(preset) {
+      weights = each(preset);
       fields.forEach((field, i) => {
         field.value = weights[i];
         field.removeAttribute("aria-invalid");
@@ -324,15 +322,17 @@
         "div",
         { class: "live-row" },
         live.reducedMotion() ? [] : slide,
-        live.button("Fill the map", () => fill(1)),
-        live.button("Empty it", () => fill(0)),
+        live.button(words`Fill the map`, () => fill(1)),
+        live.button(words`Empty it`, () => fill(0)),
       ),
       live.element(
         "div",
         { class: "live-row" },
-        "The stops marked above:",
+        words`The stops marked above:`,
         Object.entries(MARKED).map(([name, stop]) =>
-          live.button(name, () => go(...stop), { "aria-label": `stop ${name}` })
+          live.button(name, () => go(...stop), {
+            "aria-label": words`stop ${name}`,
+          })
         ),
       ),
       scale,
@@ -349,17 +349,17 @@
       rows,
       live.element(
         "div",
-        { class: "live-row", role: "group", "aria-label": "Weights" },
-        "Weights:",
-        Object.keys(PRESETS).map((name) =>
+        { class: "live-row", role: "group", "aria-label": words`Weights` },
+        words`Weights:`,
+        PRESETS.map(([name, preset]) =>
           live.button(name, () => {
-            use(name);
-            live.announce(`Weights: ${name}. ${show()}`);
+            use(preset);
+            live.announce(words`Weights: ${name}. ${show()}`);
           })
         ),
       ),
     );
-    use("left to right");
+    use(PRESETS[0][1]);
     move(row, column);
   };
 }

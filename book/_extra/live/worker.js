@@ -12,7 +12,8 @@ live.trainingWorker = function trainingWorker(Engine) {
   let running = false;
   const now = { epoch: 0, batch: 0, batches: 0, step: 0 };
 
-  /* All of the training, a minibatch or a slice of a test at a time. */
+  /* All of the training, a minibatch or a slice of a test at a time. Gives
+     what to tell the page at its end, which knows the reader's language. */
   function* training() {
     const { train, test } = options.data;
     const count = train.labels.length;
@@ -26,12 +27,7 @@ live.trainingWorker = function trainingWorker(Engine) {
         const size = Math.min(options.batchSize, count - first);
         const got = engine.minibatch(first, size);
         if (!Number.isFinite(got.loss)) {
-          throw new RangeError(
-            `The loss is no longer finite in epoch ${now.epoch}, minibatch ` +
-              `${now.batch}, both counted from 0. Its step wasn't taken. The ` +
-              `learning rate ${options.rate} is probably too high: try a ` +
-              "smaller one.",
-          );
+          return { notFinite: { ...now, rate: options.rate } };
         }
         engine.code.step(options.rate);
         loss += got.loss;
@@ -62,6 +58,7 @@ live.trainingWorker = function trainingWorker(Engine) {
         },
       });
     }
+    return { done: true };
   }
 
   function report() {
@@ -75,10 +72,11 @@ live.trainingWorker = function trainingWorker(Engine) {
   function advance(stop) {
     try {
       do {
-        if (work.next().done) {
+        const { done, value } = work.next();
+        if (done) {
           running = false;
           report();
-          postMessage({ done: true });
+          postMessage(value);
           return;
         }
       } while (performance.now() < stop);
@@ -100,7 +98,7 @@ live.trainingWorker = function trainingWorker(Engine) {
       try {
         engine = await Engine.open(options.binary);
       } catch (error) {
-        postMessage({ failed: `WebAssembly can't start: ${error.message}` });
+        postMessage({ cannotStart: error.message });
         return;
       }
       engine.setData(options.data);
