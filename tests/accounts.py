@@ -97,7 +97,8 @@ NAMED = re.compile(
     r"""
       \b (?: [Cc]hapter | equation | CC\sBY | IPython | Jupyter\sBook ) \s $
     | \b chapters \s (?: \d+ \s (?: to | and ) \s )? $
-    | \b Python \s (?: 3\.\d+ (?: , \s | \s to \s | \s or \s | [、至到和或] ) )* $
+    | \b Python \s (?: 3\.\d+ (?: , \s | \s to \s | \s or \s | [、至到和或]))* $
+    | 式 $
     """,
     re.X | re.A,
 )
