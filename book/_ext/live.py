@@ -2,7 +2,8 @@
 
 Where such a part stands, the page says `data-live="NAME"`. Its scripts lie in
 `_extra/live`, and no page without such a part loads them. What is large is
-left to the scripts: they load it once a reader asks for it.
+left to the scripts: they load it once a reader asks for it. In another
+language than English their texts come from a dictionary.
 """
 
 import re
@@ -36,6 +37,9 @@ def add_scripts(
     scripts = [script for name in names for script in PARTS[name].split()]
     if not scripts:
         return
+    scripts = list(dict.fromkeys(scripts))
+    if app.config.language != "en":
+        scripts.insert(1, "data/words")  # Behind dom, which looks it up
 
     def address(name: str) -> str:
         """Of a file; a new content gets a new one, past any cache."""
@@ -47,7 +51,7 @@ def add_scripts(
         f'\n<link rel="stylesheet" href="{address("live.css")}" />'
     ) + "".join(
         f'\n<script defer src="{address(f"{name}.js")}"></script>'
-        for name in dict.fromkeys(scripts)
+        for name in scripts
     )
 
 

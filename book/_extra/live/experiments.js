@@ -17,6 +17,18 @@
   };
   const TWO_RUNS = ["twice", "seed"]; // The first stays, in grey
 
+  /* What an experiment is called: its heading, or its first paragraph up to
+     the last bold letter. */
+  function titleOf(section) {
+    const heading = section.querySelector("h2, h3, h4, h5");
+    const bold = section.querySelector("p")?.querySelectorAll("strong") ?? [];
+    if (heading || !bold.length) return heading?.textContent;
+    const range = new Range();
+    range.setStartBefore(bold[0]);
+    range.setEndAfter(bold[bold.length - 1]);
+    return range.toString();
+  }
+
   /* `setUp(values, keep, text)` sets the controls and says the text;
      `earlier()` gives the settings of the last finished training, if any.
      Gives `ended()`, to be told that a training has ended. */
@@ -25,8 +37,7 @@
 
     function prepare(name, section) {
       const values = { ...live.trainingDefaults, ...EXPERIMENTS[name] };
-      const title = section.querySelector("h2, h3, h4, h5, strong")
-        ?.textContent.replace(/[.。#]+$/, "") ?? name;
+      const title = titleOf(section)?.replace(/[.。#]+$/, "") ?? name;
       let text = words`“${title}” is set up. Press Start.`, runs = 1;
       if (name === "twice") {
         runs = 2;
