@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 BOOK_READY := .venv-book/ready
 SITE := book/_build/html
+CHINESE := book/_build/zh
 BUILT := $(SITE)/searchindex.js
 SOURCES := $(shell find book -type f -not -path 'book/_build/*' -not -path \
 	'book/runs/*' -not -path '*/.*' -not -path '*/__pycache__/*')
@@ -50,11 +51,21 @@ define new_environment
 endef
 
 $(BUILT): $(BOOK_READY) $(SOURCES)
-	.venv-book/bin/jupyter-book build book --all -W -n --keep-going
+	$(call new_edition,book)
+	.venv-book/bin/python book/zh/write.py
+	$(call new_edition,$(CHINESE))
+	rm -rf $(SITE)/zh
+	mv $(CHINESE)/_build/html $(SITE)/zh
 	@touch $@
 
-book: $(BUILT) ## Build the HTML, warnings being errors; print its first page
+# $(1) is the folder of its sources
+define new_edition
+	.venv-book/bin/jupyter-book build $(1) --all -W -n --keep-going
+endef
+
+book: $(BUILT) ## Build both editions, warnings being errors; print their first pages
 	@echo "Open $(abspath $(SITE))/index.html"
+	@echo "打开 $(abspath $(SITE))/zh/index.html"
 
 install: $(READY) ## Make the environment that runs the notebooks, in .venv
 

@@ -40,7 +40,11 @@ class SameIds(SphinxTransform):
             self.document.ids |= dict.fromkeys(ours["ids"], ours)
             if "slug" in theirs:
                 ours["slug"] = theirs["slug"]
-                slugs[ours["slug"]] = (ours.line, ours["ids"][0], ours[0].astext())
+                slugs[ours["slug"]] = (
+                    ours.line,
+                    ours["ids"][0],
+                    ours[0].astext(),
+                )
         self.document.myst_slugs = slugs
         self.env.metadata[self.env.docname]["myst_slugs"] = slugs
 
@@ -54,8 +58,8 @@ class SearchPairs(SearchEnglish):
     # The same for what a reader types
     js_splitter_code = r"""
 function splitQuery(query) {
-  const runs = query.match(/[\u4e00-\u9fff]+|[^\s\p{P}\p{S}\u4e00-\u9fff]+/gu);
-  return (runs ?? []).flatMap((run) =>
+  const run = /[\u4e00-\u9fff]+|(?:(?![\u4e00-\u9fff])[\p{L}\p{N}_])+/gu;
+  return (query.match(run) ?? []).flatMap((run) =>
     /^[\u4e00-\u9fff]{2}/.test(run)
       ? [...run].slice(1).map((letter, i) => run[i] + letter)
       : [run]);

@@ -10,14 +10,7 @@ from html import escape, unescape
 from pathlib import Path
 from unicodedata import east_asian_width
 
-from nbformat import NotebookNode
-
 DICTIONARY = Path(__file__).parent / "words.toml"
-# Where a reader of an output sees words; pandas writes a style first
-VISIBLE = {
-    "image/svg+xml": re.compile(r"(?s)(?<=>)[^<>]+(?=</text>|</tspan>)"),
-    "text/html": re.compile(r"(?s)(?<=>)[^<>]+(?=<(?!/style>))"),
-}
 PADDED = re.compile(r"(?s)(\s*)(.*?)(\s*)")
 
 
@@ -40,6 +33,7 @@ class Words:
     def translated(self, text: str) -> str:
         """Return ``text`` in Chinese; its numbers stay as they are."""
         before, words, after = PADDED.fullmatch(text).groups()
+        words = words.replace("\xa0", " ")  # Which keeps a unit on its line
         key = self.value.sub("{}", words)
         if key in self.words:
             key = self.words[key]
@@ -48,12 +42,9 @@ class Words:
         values = [self.classes.get(v, v) for v in self.value.findall(words)]
         return before + key.format(*values) + after
 
-    def in_markup(self, text: str, place: re.Pattern[str]) -> str:
-        """Return SVG or HTML with the words at each ``place`` in Chinese."""
-        return place.sub(
-            lambda m: escape(self.translated(unescape(m[0])), quote=False),
-            text,
-        )
+    def marked_up(self, text: str) -> str:
+        """Return ``text``, written as markup, in Chinese."""
+        return escape(self.translated(unescape(text)), quote=False)
 
     def printed(self, text: str) -> str:
         """Return printed lines in Chinese, columns below each other."""
@@ -74,15 +65,6 @@ class Words:
                 behind += columns(new) - columns(part)
                 made += new
         return made
-
-    def output(self, output: NotebookNode) -> None:
-        """Translate an output of a cell, in place."""
-        if "text" in output:
-            output.text = self.printed(output.text)
-        for kind, place in VISIBLE.items():
-            if kind in output.get("data", {}):
-                data = output.data
-                data[kind] = self.in_markup(data[kind], place)
 
 
 def columns(text: str) -> int:

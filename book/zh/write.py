@@ -6,12 +6,14 @@ is missing, stale or left over.
 """
 
 import json
+import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import figures
 import nbformat
 import yaml
 from catalogue import (
@@ -26,9 +28,22 @@ from catalogue import (
     read,
 )
 from nbformat import NotebookNode
-from words import VISIBLE, Words
+from words import Words
 
 BUILD = BOOK / "_build/zh"
+# The words in a table of pandas; a style stands before it
+CELL = re.compile(r"(?s)(?<=>)[^<>]+(?=<(?!/style>))")
+
+
+def translate(output: NotebookNode, words: Words) -> None:
+    """Translate an output of a cell, in place."""
+    if "text" in output:
+        output.text = words.printed(output.text)
+    data = output.get("data", {})
+    if svg := data.get("image/svg+xml"):
+        data["image/svg+xml"] = figures.translated(svg, words.marked_up)
+    if html := data.get("text/html"):
+        data["text/html"] = CELL.sub(lambda m: words.marked_up(m[0]), html)
 
 
 def notebook(page: Path, words: Words) -> NotebookNode:
@@ -42,7 +57,7 @@ def notebook(page: Path, words: Words) -> NotebookNode:
         if alternative(cell):
             cell.metadata.mystnb.image.alt = texts[f"{cell.id} alt"]
         for output in cell.outputs:
-            words.output(output)
+            translate(output, words)
     return made
 
 
@@ -87,9 +102,9 @@ def write(words: Words) -> None:
             ]
             file.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     for picture in (BUILD / "_static").glob("*.svg"):
-        drawn = picture.read_text(encoding="utf-8")
+        drawing = picture.read_text(encoding="utf-8")
         picture.write_text(
-            words.in_markup(drawn, VISIBLE["image/svg+xml"]), encoding="utf-8"
+            figures.translated(drawing, words.marked_up), encoding="utf-8"
         )
     for name, content in zip(("_config.yml", "_toc.yml"), settings(words)):
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
