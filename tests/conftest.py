@@ -143,21 +143,26 @@ def browser():
 def open_live(browser, tmp_path):
     """How to open, from disk, a page with some of the live scripts.
 
-    No error may reach the page's console while the test runs.
+    No error may reach the page's console while the test runs. `words` is a
+    dictionary of their texts in Chinese.
     """
     errors, opened = [], []
 
-    def open_page(scripts, body="", **settings):
+    def open_page(scripts, body="", words=None, **settings):
         file = tmp_path / f"live{len(opened)}.html"
-        sources = "".join(
+        sources = [
             f'<script src="{LIVE.as_uri()}/{name}.js"></script>'
             for name in scripts.split()
-        )
+        ]
+        if words:
+            code = f"live.data.words = {json.dumps(words)}"
+            sources.insert(1, f"<script>{code}</script>")
         file.write_text(
-            f'<!doctype html><html lang="en"><meta charset="utf-8">'
-            f"<title>Live</title>"
+            f'<!doctype html><html lang="{"zh-CN" if words else "en"}">'
+            f'<meta charset="utf-8"><title>Live</title>'
             f'<link rel="stylesheet" href="{LIVE.as_uri()}/live.css">'
-            f"<main>{body}</main>{sources}"
+            f"<main>{body}</main>{''.join(sources)}",
+            encoding="utf-8",
         )
         opened.append(browser.new_page(**settings))
         opened[-1].on("pageerror", lambda error: errors.append(str(error)))
