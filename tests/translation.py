@@ -135,9 +135,9 @@ def wrong_terms(english: str, chinese: str) -> list[str]:
         and not any(word in of_chinese for word in allowed)
     ]
     found += [
-        f"terms: {word} should be {better}"
+        f"terms: {match[0]} should be {better}"
         for word, better in TERMS["avoid"].items()
-        if word in of_chinese
+        if (match := re.search(word, of_chinese))
     ]
     return found
 

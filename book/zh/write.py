@@ -117,13 +117,13 @@ def write(words: Words) -> None:
     (BUILD / "_extra/live/data/words.js").write_text(script, encoding="utf-8")
 
 
-def main() -> str:
+def main() -> str | None:
     """Write the Chinese edition; return what is wrong, a line each."""
     found = [problem for page in pages() for problem in problems(page)]
     if not found:
         write(words := Words())
         found = [f"words.toml: {text!r} is missing" for text in words.missing]
-    return "\n".join(found)
+    return "\n".join(found) or None
 
 
 if __name__ == "__main__":
