@@ -20,6 +20,9 @@ class Words:
     def __init__(self, path: Path = DICTIONARY) -> None:
         words = tomllib.loads(path.read_text(encoding="utf-8"))
         self.words: dict[str, str] = words["words"]
+        # Where a page has another word than the others
+        self.pages: dict[str, dict[str, str]] = words["pages"]
+        self.page: dict[str, str] = {}
         self.classes: dict[str, str] = words["classes"]
         self.code = re.compile("|".join(words["code"]))
         names = "|".join(sorted(self.classes, key=len, reverse=True))
@@ -30,13 +33,17 @@ class Words:
         )
         self.missing: dict[str, None] = {}  # In the order in which they come
 
+    def turn_to(self, page: str) -> None:
+        """Take the words of ``page``, such as 12_lenet5."""
+        self.page = self.pages.get(page, {})
+
     def translated(self, text: str) -> str:
         """Return ``text`` in Chinese; its numbers stay as they are."""
         before, words, after = PADDED.fullmatch(text).groups()
         words = words.replace("\xa0", " ")  # Which keeps a unit on its line
         key = self.value.sub("{}", words)
         if key in self.words:
-            key = self.words[key]
+            key = self.page.get(key) or self.words[key]
         elif re.search("[A-Za-z]{2}", key) and not self.code.fullmatch(words):
             self.missing[key] = None
         values = [self.classes.get(v, v) for v in self.value.findall(words)]

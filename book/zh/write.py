@@ -48,6 +48,7 @@ def translate(output: NotebookNode, words: Words) -> None:
 
 def notebook(page: Path, words: Words) -> NotebookNode:
     """Return a notebook in Chinese, with the code and its numbers as is."""
+    words.turn_to(page.stem)
     texts = {key: e.text for key, e in read(catalogue_of(page)).items()}
     made = nbformat.read(page, as_version=4)
     for cell in made.cells:
