@@ -16,7 +16,7 @@ TEXT = re.compile(r"(?s)<text\b([^>]*)>(.*?)</text>")
 LETTER = re.compile(
     r'(?s)<tspan x="([^"]*)"[^>]*( style="[^"]*")>(.*?)</tspan>'
 )
-SIZE = re.compile(r"font-size: (\d+)px")
+SIZE = re.compile(r"font-size: ([\d.]+)px")
 X_Y = re.compile(r'\bx="([^"]*)" y="([^"]*)"')
 PLACE = re.compile(r'transform="translate\((\S+) (\S+)\)([^"]*)"')
 SPACE = 1.3  # At most, between two texts of a line, in letters' sizes
@@ -50,7 +50,8 @@ def translated(svg: str, say: Callable[[str], str]) -> str:
             return match[0]
         if letters:
             attributes += letters[0][1]
-        size = int(SIZE.search(attributes)[1])
+        found = SIZE.search(attributes)
+        size = float(found[1]) if found else 0.0
         old_width, width = size * length(text), size * length(new)
         if place := PLACE.search(attributes):
             moved = anchored(*place.groups(), old_width, flush)
