@@ -187,7 +187,7 @@
       frame.append(
         draw("path", { d: `M${left} ${top}V${bottom}H${right}` }),
         write((left + right) / 2, height - 4, xLabel, "middle"),
-        write(-(top + bottom) / 2, 14, yLabel, "middle", {
+        write(-(top + bottom) / 2, 12, yLabel, "middle", {
           transform: "rotate(-90)",
         }),
       );
