@@ -1,5 +1,4 @@
 """The words of the live parts: one English text, and its Chinese one."""
-# ruff: noqa: RUF001  (Chinese has a punctuation of its own)
 
 import re
 import shutil
