@@ -32,7 +32,7 @@ NOTEBOOKS = CHAPTERS + SOLUTIONS
 STUDIES = BOOK / "studies"
 LIVE = BOOK / "_extra/live"
 # Where the book's studies are defined, and what its live parts show
-sys.path += [str(STUDIES), str(BOOK), str(BOOK / "zh")]
+sys.path += [str(STUDIES), str(BOOK), str(BOOK / "zh"), str(BOOK / "_ext")]
 
 # The same examples at each run, however slow the machine
 settings.register_profile(
@@ -194,7 +194,7 @@ def site():
     built = BOOK / "_build/html/searchindex.js"
     since = built.stat().st_mtime if built.exists() else 0
     kinds = {".md", ".ipynb", ".yml", ".bib", ".html", ".py"}
-    kinds |= {".css", ".js", ".svg"}
+    kinds |= {".css", ".js", ".svg", ".toml"}
     newer = [
         file.name
         for file in BOOK.rglob("*")

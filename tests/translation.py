@@ -102,7 +102,8 @@ def marked(text: str) -> list[str]:
     """Return which words are set apart as emphasized or strong."""
     inlines = [t for t in MARKDOWN.parse(joined(prose(text))) if t.children]
     children = [child for token in inlines for child in token.children]
-    return [c.tag for c in children if c.tag in ("em", "strong", "img")]
+    tags = [child.tag for child in children if child.nesting >= 0]
+    return [tag for tag in tags if tag in ("em", "strong", "img")]
 
 
 # What has to be the same, in whatever order

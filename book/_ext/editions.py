@@ -6,6 +6,7 @@ so that one address with its ``#`` is right in both. And its search cuts
 Chinese, which has no spaces, into pairs of neighbouring characters.
 """
 
+import json
 import pickle
 import re
 from pathlib import Path
@@ -20,6 +21,7 @@ from sphinx.transforms import SphinxTransform
 EDITIONS = {"en": ("English", "zh/"), "zh-CN": ("中文", "../")}
 # Where the English pages are, once read, as seen from a Chinese book's folder
 ENGLISH = "../.doctrees"
+BRACES = re.compile(r"(?s)\{.*\}")
 
 
 class SameIds(SphinxTransform):
@@ -98,10 +100,37 @@ def link_editions(
     context["metatags"] = context.get("metatags", "") + f"\n{link}"
 
 
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Translate what the theme can't, and let the policy permit the rest.
+
+    Sphinx makes code of a text, to count in the language, which no policy of
+    ours permits.
+    """
+    if exception or app.builder.name != "html":
+        return
+    for file in Path(app.outdir).rglob("*.html"):
+        page = file.read_text(encoding="utf-8")
+        for english, words in app.config.frame_words.items():
+            page = page.replace(f'="{english}"', f'="{words}"')
+        file.write_text(page, encoding="utf-8")
+    file = Path(app.outdir, "_static/translations.js")
+    catalogue = json.loads(BRACES.search(file.read_text("utf-8"))[0])
+    file.write_text(
+        "Object.assign(Documentation.TRANSLATIONS, "
+        f"{json.dumps(catalogue['messages'], ensure_ascii=False)});\n"
+        f"Documentation.LOCALE = {json.dumps(catalogue['locale'])};\n"
+        f"Documentation.PLURAL_EXPR = (n) => {catalogue['plural_expr']};\n",
+        encoding="utf-8",
+    )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Look at each page before it is written, and at Chinese ones as read."""
     app.connect("html-page-context", link_editions)
+    # The attributes of the theme's elements that it has in English alone
+    app.add_config_value("frame_words", {}, "html")
     if app.config.language != "en":
         app.add_transform(SameIds)
         app.add_search_language(SearchPairs)
+        app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,10 +30,13 @@ def first_paragraph(doctree: nodes.document) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return ``text``, cut behind a word if it is too long."""
+    """Return ``text``, cut behind a word if it is too long.
+
+    Between Chinese letters it can be cut anywhere.
+    """
     if len(text) <= LONGEST:
         return text
-    return text[: LONGEST - 1].rpartition(" ")[0] + "…"
+    return re.sub(r"[!-~]+$", "", text[: LONGEST - 1]).rstrip() + "…"
 
 
 def describe(

@@ -24,7 +24,7 @@ SPACE = 1.3  # At most, between two texts of a line, in letters' sizes
 MOST, WIDTHS = (
     0.61,
     {
-        **dict.fromkeys("ijl", 0.28),
+        **dict.fromkeys("'ijl", 0.28),
         **dict.fromkeys(" ,.:-frt", 0.36),
         **dict.fromkeys("mw", 0.9),
     },
@@ -74,7 +74,8 @@ def translated(svg: str, say: Callable[[str], str]) -> str:
             )
         return f"<text{attributes}>{new}</text>"
 
-    return TEXT.sub(replaced, svg)
+    # The language decides which forms of Chinese letters a font gives
+    return TEXT.sub(replaced, svg).replace("<svg ", '<svg lang="zh-CN" ', 1)
 
 
 def length(text: str) -> float:
