@@ -12,6 +12,7 @@ positive if the word is the first of its pair, negative if it is the second.
 """
 
 import re
+import tomllib
 from pathlib import Path
 
 import facts
@@ -43,22 +44,9 @@ PAIRS = """
     widest/narrowest
 """
 # Those of the Chinese edition, which has no spaces between words
-CHINESE_PAIRS = """
-    一样/不同, 上升/下降, 上涨/下跌, 之外/之内, 以外/以内, 以上/以下, 之上/之下,
-    优于/不如, 增加/减少, 增大/减小, 增益/无增益, 多/少, 多于/少于, 大/小,
-    大于/小于, 外/内, 好/差, 好于/差于, 宽/窄, 难/容易, 常常/很少, 往往/很少,
-    得到/失去, 快/慢, 快于/慢于, 把握更大/把握更小, 改善/变差, 有影响/没有影响,
-    有效/无效, 有帮助/有害, 有益/有害, 等效/未定, 超过/不到, 超出/不到,
-    提高/降低, 升高/降低, 高出/低了, 更好/没有更好, 更快/没有更快, 更多/没有更多,
-    更好/更差, 更大/更小, 更多/更少, 更宽/更窄, 更难/更容易, 更平稳/更不平稳,
-    更快/更慢, 更早/更晚, 更深/更浅, 更贵/更便宜, 更长/更短, 更高/更低,
-    最好/最差, 最大/最小, 最多/最少, 最宽/最窄, 最快/最慢, 最高/最低, 长/短,
-    早/晚, 变大/变小, 扩大/缩小, 变长/变短, 胜过/输给, 高/低, 高于/低于,
-    像/不像, 相似/不相似, 同一次运行/另一次运行, 平稳/不平稳, 增长/缩减, 赢/输,
-    大部分/小部分, 优于/并不优于, 大半/小半, 大多数/少数
-"""
+GLOSSARY = tomllib.loads((BOOK / "zh/terms.toml").read_text("utf-8"))
 SIGNS, OPPOSITES = {}, {}
-for pair in f"{PAIRS}, {CHINESE_PAIRS}".split(","):
+for pair in [*PAIRS.split(","), *GLOSSARY["verdicts"]]:
     first, second = pair.strip().split("/")
     SIGNS |= {first: 1, second: -1}
     # Of several opposites the last counts
@@ -97,7 +85,8 @@ NAMED = re.compile(
     r"""
       \b (?: [Cc]hapter | equation | CC\sBY | IPython | Jupyter\sBook ) \s $
     | \b chapters \s (?: \d+ \s (?: to | and ) \s )? $
-    | \b Python \s (?: 3\.\d+ (?: , \s | \s to \s | \s or \s | [、至到和或]))* $
+    | \b Python \s
+      (?: 3\.\d+ (?: , \s | \s to \s | \s or \s | [、至到和或] ) )* $
     | 式 $
     """,
     re.X | re.A,
@@ -122,11 +111,17 @@ def paragraphs(path: Path) -> list[str]:
     return split(text)
 
 
-def split(text: str) -> list[str]:
-    """Return the paragraphs of prose in Markdown, as ``paragraphs`` does."""
-    while match := FENCE.search(text):  # Tables and notes are kept
+def unfenced(text: str) -> str:
+    """Return Markdown without its fenced code; tables and notes are kept."""
+    while match := FENCE.search(text):
         kept = "" if CODE.match(match[2].strip()) else match[3]
         text = text[: match.start()] + kept + text[match.end() :]
+    return text
+
+
+def split(text: str) -> list[str]:
+    """Return the paragraphs of prose in Markdown, as ``paragraphs`` does."""
+    text = unfenced(text)
     text = re.sub(r"(?m)^ *>+ ?|^ *:[\w-]+:.*\n", "", text)  # Quotes, options
     return re.split(r"(?<!\$\$)\n\s*\n(?!\$\$)", text)
 
@@ -155,9 +150,9 @@ def rule(paragraph: str, number: re.Match) -> str:
         return "in code"
     if surroundings(before) == "formula" and len(text) == 1:
         return "one digit in a formula"
-    named = NAMED.search(before) or re.match(r"\. \[", after)
-    named = named or CHAPTERS[0].search(before) and CHAPTERS[1].match(after)
-    return "a name" if named else ""
+    in_list = re.match(r"\. \[", after)
+    chapter = CHAPTERS[0].search(before) and CHAPTERS[1].match(after)
+    return "a name" if NAMED.search(before) or in_list or chapter else ""
 
 
 def hidden(before: str) -> bool:

@@ -3,10 +3,11 @@
 ``make mutate`` runs this. In memory, a digit of a number is replaced by
 another, and a verdict in words, such as "more" or "helps", by its opposite:
 in each output of each chapter (printed lines, tables, texts in pictures), and
-in the prose of each page. Then the check of that place looks
-at it. Of an output this is nbval's comparison with what is stored, to which
-nbval holds what the cell gives; of the cell that trains, the same comparison
-with the published run; of prose, the account. No cell is run.
+in the prose of each page, in both languages. Then the check of that place
+looks at it. Of an output this is nbval's comparison with what is stored, to
+which nbval holds what the cell gives; of the cell that trains, the same
+comparison with the published run; of prose, the account; of Chinese prose,
+the account, or else the comparison with the English. No cell is run.
 
 Words that have no account are counted; ``--words`` lists them instead.
 """
@@ -24,10 +25,12 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
-from accounts import PAGES, WORD, check, opposite, paragraphs
+from accounts import PAGES, WORD, check, opposite, paragraphs, split
+from catalogue import catalogue_of, english, joined, pages, read
 from conftest import BOOK, NOTEBOOKS
 from nbformat import NotebookNode, v4
 from nbval.plugin import IPyNbCell, coalesce_streams, nocolors
+from translation import compare
 
 from lenet_d2l.results.runs import PUBLISHED, load_run
 from lenet_d2l.training import training_curves
@@ -143,6 +146,26 @@ def in_prose(page: Path, rng: random.Random) -> Results:
             yield where, bool(check(new)[1]), what(page, token, new)
 
 
+def in_chinese(page: Path, rng: random.Random) -> Results:
+    originals, catalogue = english(page), catalogue_of(page)
+    for key, entry in read(catalogue).items():
+        whole = joined(entry.text)
+        for paragraph in split(whole):
+            for token, account, _ in check(paragraph)[0]:
+                new = changed(paragraph, token, rng)
+                seen = bool(account and check(new)[1])
+                where = (
+                    "Chinese, computed" if account else "Chinese, compared"
+                )
+                if token["word"]:
+                    where = where if account else f"Chinese, {EXEMPT}"
+                    where += " (a word)"
+                elif not seen:
+                    text = whole.replace(paragraph, new, 1)
+                    seen = bool(compare(originals[key], text))
+                yield where, seen, what(catalogue, token, new)
+
+
 def report(results: Results) -> tuple[str, int]:
     """Return what was seen and what not, and how many were not seen.
 
@@ -162,6 +185,7 @@ if __name__ == "__main__":
     rng = random.Random(0)
     results = [r for path in NOTEBOOKS for r in in_outputs(path, rng)]
     results += [r for path in PAGES.values() for r in in_prose(path, rng)]
+    results += [r for path in pages() for r in in_chinese(path, rng)]
     if "--words" in sys.argv:
         word = f"prose, {EXEMPT} (a word)"
         print("\n".join(r[2] for r in results if r[0] == word))

@@ -180,9 +180,10 @@ def test_titles_of_exercises_are_those_of_their_solutions():
 
 ENGLISH = """## Why 0.9?
 
-> **The post** takes 0.9<!-- RECIPE.lr --> and *falls*<!-- -1 --> to 0.761<!-- LAST.test_acc -->.
+> **The post** takes 0.9<!-- RECIPE.lr --> and *falls*<!-- -1 -->
+> to 0.761<!-- LAST.test_acc -->.
 
-- See `lr`, $\\eta = 0.9$<!-- RECIPE.lr --> and [chapter 6](06_learning.ipynb#plateau).
+- See `lr`, $\\eta = 0.9$<!-- RECIPE.lr -->, [chapter 6](06.ipynb#plateau).
 - The learning rate, {ref}`here`, <span>twice</span>.
 
 | a | b |
@@ -191,9 +192,10 @@ ENGLISH = """## Why 0.9?
 """
 CHINESE = """## 为什么是0.9？
 
-> **博文**取0.9<!-- RECIPE.lr -->，*下降*<!-- -1 -->到0.761<!-- LAST.test_acc -->。
+> **博文**取0.9<!-- RECIPE.lr -->，*下降*<!-- -1 -->到
+> 0.761<!-- LAST.test_acc -->。
 
-- 见`lr`、$\\eta = 0.9$<!-- RECIPE.lr -->和[第6章](06_learning.ipynb#plateau)。
+- 见`lr`、$\\eta = 0.9$<!-- RECIPE.lr -->和[第6章](06.ipynb#plateau)。
 - 学习率，{ref}`here`，<span>两次</span>。
 
 | 甲 | 乙 |
@@ -218,7 +220,7 @@ def test_a_good_translation_has_no_problem():
         ("-1", "-2", "accounts: '-2' is too many (1)"),
         ("`lr`", "`rl`", "code: 'rl' is too many (1)"),
         ("\\eta", "\\mu", "formulas: '\\\\mu=0.9' is too many (1)"),
-        ("#plateau", "", "links: '06_learning.ipynb#plateau' is missing (1)"),
+        ("#plateau", "", "links: '06.ipynb#plateau' is missing (1)"),
         (
             "{ref}`here`",
             "{ref}`there`",
@@ -226,7 +228,7 @@ def test_a_good_translation_has_no_problem():
         ),
         ("<span>", "", "tags: '<span>' is missing (1)"),
         ("*下降*", "下降", "emphasis: 'em' is missing (1)"),
-        ("> **", "**", "blocks: h2 p ul"),
+        ("> **", "**", "blocks: h2 p "),
         ("- 学习率", "学习率", "blocks: "),
         ("| 1 |", "| 1 | 2 |", "numbers: '2' is too many (1)"),
         ("学习率", "速率", "terms: learning rate is 学习率"),
@@ -268,10 +270,14 @@ def test_what_is_typeset_as_chinese_is_not_seen(text):
 
 
 def test_a_paragraph_is_joined_and_nothing_else_is():
-    text = "# 题\n\n一。\n二*三*。\n*四*\nLeNet\nis\n\n> 五。\n> 六。\n\n- 七。\n  八。\n- 九\n\n```\n十\n十\n```"
+    kept = "```\n十\n十\n```\n\n| 甲 | 乙 |\n|---|---|\n| 丙 | 丁 |"
+    text = (
+        "# 题\n\n一。\n二*三*。\n*四*\nLeNet\nis\n\n"
+        f"> 五。\n> 六。\n\n- 七。\n  八。\n- 九\n\n{kept}"
+    )
     assert joined(text) == (
-        "# 题\n\n一。二*三*。*四*LeNet is\n\n> 五。六。\n\n- 七。八。\n- 九\n\n"
-        "```\n十\n十\n```"
+        "# 题\n\n一。二*三*。*四*LeNet is\n\n"
+        f"> 五。六。\n\n- 七。八。\n- 九\n\n{kept}"
     )
 
 

@@ -10,8 +10,17 @@ from copy import deepcopy
 import facts
 import pytest
 from accounts import PAGES
+from catalogue import pages
 from conftest import BOOK, CHAPTERS, each_notebook
-from mutate import changed, in_outputs, in_prose, marks, report, same
+from mutate import (
+    changed,
+    in_chinese,
+    in_outputs,
+    in_prose,
+    marks,
+    report,
+    same,
+)
 from nbformat import v4, write
 
 HTML = (
@@ -46,6 +55,12 @@ def test_every_change_in_outputs_is_seen(notebook):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_change_of_what_has_an_account_in_prose_is_seen(page):
     text, unseen = report(in_prose(PAGES[page], random.Random(0)))
+    assert unseen == 0, text
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_change_of_a_number_in_chinese_is_seen(page):
+    text, unseen = report(in_chinese(page, random.Random(0)))
     assert unseen == 0, text
 
 

@@ -6,13 +6,12 @@ links, structure, accounts, terms. ``untidy`` looks at the Chinese alone.
 
 import ast
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 import autocorrect_py
-from accounts import CODE, FENCE, TOKEN
-from catalogue import MARKDOWN, WIDE, ZH, joined
+from accounts import CODE, FENCE, GLOSSARY, TOKEN, unfenced
+from catalogue import MARKDOWN, WIDE, joined
 
 ACCOUNT = re.compile(r"<!--(.*?)-->", re.S)
 ROLE = re.compile(
@@ -23,7 +22,6 @@ CODE_COMMENT = re.compile(r"[ ]*(?:#|//) .*$", re.M)
 TEXT_IN_FORMULA = re.compile(r"\\(?:text|mathrm)\{[^}]*\}")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
 LINK = re.compile(r"\]\(([^)\s]*)[^)]*\)|(https?://[^\s)>]+)")
-TERMS = tomllib.loads((ZH / "terms.toml").read_text(encoding="utf-8"))
 # Of prose: what is no word of it
 NO_PROSE = re.compile(
     r"<!--.*?-->|\$\$.+?\$\$|\$[^$\n]+\$|`[^`]*`|\]\([^)]*\)|</?[a-z][^>]*>",
@@ -48,17 +46,9 @@ def code_blocks(text: str) -> list[str]:
     return [CODE_COMMENT.sub("", m[3]) for m in fences]
 
 
-def prose(text: str) -> str:
-    """Return ``text`` without fenced code; of tables the fence is taken."""
-    while match := FENCE.search(text):
-        kept = "" if CODE.match(match[2].strip()) else match[3]
-        text = text[: match.start()] + kept + text[match.end() :]
-    return text
-
-
 def numbers(text: str) -> list[str]:
     """Return the numbers of prose, without the space before a per cent."""
-    tokens = TOKEN.finditer(prose(text))
+    tokens = TOKEN.finditer(unfenced(text))
     return [t["number"].replace(" ", "") for t in tokens if t["number"]]
 
 
@@ -72,13 +62,13 @@ def formulas(text: str) -> list[str]:
     """Return the formulas; words in them may be translated."""
     return [
         "".join(TEXT_IN_FORMULA.sub("", m[1] or m[2]).split())
-        for m in FORMULA.finditer(ACCOUNT.sub("", prose(text)))
+        for m in FORMULA.finditer(ACCOUNT.sub("", unfenced(text)))
     ]
 
 
 def code_spans(text: str) -> list[str]:
     """Return what stands in backticks."""
-    plain = ROLE.sub("", ACCOUNT.sub("", prose(text)))
+    plain = ROLE.sub("", ACCOUNT.sub("", unfenced(text)))
     return [
         " ".join(code.split()) for code in re.findall(r"`([^`]+)`", plain)
     ]
@@ -94,13 +84,15 @@ def structure(text: str) -> list[str]:
 
     A table of MyST is read as the list that it is written as.
     """
-    tokens = MARKDOWN.parse(joined(prose(ACCOUNT.sub("", text))))
+    tokens = MARKDOWN.parse(joined(unfenced(ACCOUNT.sub("", text))))
     return [t.tag for t in tokens if t.nesting == 1 or t.type == "hr"]
 
 
 def marked(text: str) -> list[str]:
     """Return which words are set apart as emphasized or strong."""
-    inlines = [t for t in MARKDOWN.parse(joined(prose(text))) if t.children]
+    inlines = [
+        t for t in MARKDOWN.parse(joined(unfenced(text))) if t.children
+    ]
     children = [child for token in inlines for child in token.children]
     tags = [child.tag for child in children if child.nesting >= 0]
     return [tag for tag in tags if tag in ("em", "strong", "img")]
@@ -115,14 +107,14 @@ RULES: dict[str, Callable[[str], Iterable[str]]] = {
     "code blocks": code_blocks,
     "links": links,
     "roles and directives": lambda text: ROLE.findall(text),
-    "tags": lambda text: TAG.findall(ACCOUNT.sub("", prose(text))),
+    "tags": lambda text: TAG.findall(ACCOUNT.sub("", unfenced(text))),
     "emphasis": marked,
 }
 
 
 def plain(text: str) -> str:
     """Return the words of prose alone."""
-    return " ".join(NO_PROSE.sub(" ", prose(text)).split())
+    return " ".join(NO_PROSE.sub(" ", unfenced(text)).split())
 
 
 def wrong_terms(english: str, chinese: str) -> list[str]:
@@ -131,13 +123,13 @@ def wrong_terms(english: str, chinese: str) -> list[str]:
     of_chinese = plain(joined(chinese)).replace("*", "")
     found = [
         f"terms: {match[0]} is {' or '.join(allowed)}"
-        for term, allowed in TERMS["terms"].items()
+        for term, allowed in GLOSSARY["terms"].items()
         if (match := re.search(rf"(?i)\b(?:{term})\b", of_english))
         and not any(word in of_chinese for word in allowed)
     ]
     found += [
         f"terms: {match[0]} should be {better}"
-        for word, better in TERMS["avoid"].items()
+        for word, better in GLOSSARY["avoid"].items()
         if (match := re.search(word, of_chinese))
     ]
     return found
@@ -162,7 +154,7 @@ def compare(english: str, chinese: str) -> list[str]:
 
 def untidy(chinese: str) -> list[str]:
     """Return what in a Chinese text is not typeset as Chinese is."""
-    text = joined(ROLE.sub("", prose(chinese)))
+    text = joined(ROLE.sub("", unfenced(chinese)))
     lint = autocorrect_py.lint_for(text, "markdown")
     found = [f"typography: {li.old} should be {li.new}" for li in lint.lines]
     rendered = re.sub(r"<code>.*?</code>", "`", MARKDOWN.render(text))
