@@ -165,7 +165,7 @@ def test_the_switch_leads_to_the_same_place(site, tab):
     tab.goto(f"{site.as_uri()}/{place}")
     tab.click("a.edition")
     assert tab.url == f"{site.as_uri()}/zh/{place}"
-    tab.wait_for_function("document.querySelector('section:target')")
+    tab.wait_for_selector("section:target")
     tab.click("a.edition")
     assert tab.url == f"{site.as_uri()}/{place}"
 
@@ -173,9 +173,7 @@ def test_the_switch_leads_to_the_same_place(site, tab):
 @pytest.mark.parametrize("query", [*SEARCHED, NOWHERE])
 def test_the_search_finds_chinese_words(site, tab, query):
     tab.goto(f"{site.as_uri()}/zh/search.html?q={query}")
-    tab.wait_for_function(
-        "document.querySelector('#search-results p.search-summary')"
-    )
+    tab.wait_for_selector("#search-results p.search-summary")
     tab.wait_for_timeout(300)
     links = tab.locator("#search-results li a")
     found = [link.get_attribute("href") for link in links.all()]

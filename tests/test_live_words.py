@@ -263,7 +263,7 @@ def test_looking_in_chinese(open_part, tmp_path):
           const detail = new LeNet(weights, {kind});
           document.dispatchEvent(new CustomEvent("live-net", {{ detail }}));
         }}""")
-        page.get_by_text("你的网络的答案").first.wait_for()
+        page.get_by_text("你的网络的回答").first.wait_for()
         for layer in "C1", "S2":
             page.locator(f'canvas[aria-label^="{layer}"]').press("Home")
         page.locator(".live-switches input").first.uncheck()
