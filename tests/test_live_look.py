@@ -230,7 +230,7 @@ def test_a_map_is_switched_off_and_on(page):
     page.evaluate(FRAMES)
     assert page.text_content(".live-output") == before
     assert "Without" not in note.text_content()
-    # The accuracies are those of the published net
+    # They were measured with the book's net
     page.evaluate(OTHER, {"activation": "tanh"})
     page.locator(".live-switches input").first.uncheck()
     page.evaluate(FRAMES)

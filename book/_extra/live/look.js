@@ -37,7 +37,7 @@
       change();
     });
 
-    /* What is off, and how good the published net is without it */
+    /* What is off, and how good the book's net is without it */
     function effect(isPublished) {
       const { off: without, all } = live.data.measured;
       if (off.size > 1) return words`${off.size} maps are off.`;
