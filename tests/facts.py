@@ -159,7 +159,9 @@ SECOND = (  # Losses of the second epoch, by seed and fault
 LEFT = (  # The step in which each of ten runs leaves the plateau
     pd.read_csv(STUDIES / "plateau.csv")
     .groupby("seed")
-    .apply(lambda r: r.step[r.loss.rolling(5, center=True).mean() < 2.2].min())
+    .apply(lambda r: r.step[r.loss.rolling(5, center=True).mean() < 2.2])
+    .groupby("seed")
+    .min()
 )
 live = import_module("live")
 LIVE = live_data("measured")["measured"]
