@@ -11,6 +11,8 @@ from pathlib import Path
 from unicodedata import east_asian_width
 
 DICTIONARY = Path(__file__).parent / "words.toml"
+# Between columns; in chapter 0 a pullover fills its column but for one space
+SPACES = re.compile(r"(\t| {2,}|(?<=^pullover) (?=\d))")
 PADDED = re.compile(r"(?s)(\s*)(.*?)(\s*)")
 
 
@@ -63,7 +65,7 @@ class Words:
         if self.value.sub("{}", words) in self.words:
             return indent + self.translated(words)
         made, behind = "", 0  # How many columns more than in English
-        for part in re.split(r"(\t| {2,})", line):
+        for part in SPACES.split(line):
             if not part.strip(" "):
                 made += part[: max(1, len(part) - behind)] + " " * -behind
                 behind = 0
