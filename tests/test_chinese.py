@@ -23,8 +23,8 @@ from catalogue import (
 from conftest import BOOK, NOTEBOOKS, SOLUTIONS, each_notebook
 from translation import compare, untidy
 from words import Words
+from write import configuration
 from write import notebook as in_chinese
-from write import settings, translate
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 each_page = pytest.mark.parametrize(
@@ -102,13 +102,11 @@ def test_no_word_of_the_dictionary_is_left_over():
     used = set()
     words.words = Recorded(words.words, used)
     for path in NOTEBOOKS:
-        for cell in nbformat.read(path, as_version=4).cells:
-            for output in cell.get("outputs", []):
-                translate(output, words)
+        in_chinese(path, words)
     for picture in (BOOK / "_static").glob("*.svg"):
         for text in re.findall(r"<text\b[^>]*>([^<]*)", picture.read_text()):
             words.marked_up(text)
-    settings(words)
+    configuration(words)
     assert set(words.words) - used == set()
     assert not words.missing
 

@@ -55,14 +55,20 @@ def notebook(page: Path, words: Words) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = joined(texts[cell.id])
             continue
+        settings = cell.metadata.get("mystnb", {})
         if alternative(cell):
-            cell.metadata.mystnb.image.alt = texts[f"{cell.id} alt"]
+            settings.image.alt = texts[f"{cell.id} alt"]
+        for button in settings.keys() & {
+            "code_prompt_show",
+            "code_prompt_hide",
+        }:
+            settings[button] = words.translated(settings[button])
         for output in cell.outputs:
             translate(output, words)
     return made
 
 
-def settings(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
+def configuration(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return Jupyter Book's settings and table of contents in Chinese."""
     config, ours, toc = (
         yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -107,7 +113,9 @@ def write(words: Words) -> None:
         picture.write_text(
             figures.translated(drawing, words.marked_up), encoding="utf-8"
         )
-    for name, content in zip(("_config.yml", "_toc.yml"), settings(words)):
+    for name, content in zip(
+        ("_config.yml", "_toc.yml"), configuration(words)
+    ):
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
         (BUILD / name).write_text(text, encoding="utf-8")
     controls = tomllib.loads(
