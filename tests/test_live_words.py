@@ -282,7 +282,7 @@ EXPERIMENTS = "".join(
 
 def test_training_in_chinese(open_part, tmp_path):
     page = open_part(TRAIN, EXPERIMENTS)
-    page.get_by_text("训练从这里开始").wait_for()
+    page.get_by_text("训练的初始设置").wait_for()
     said = page.locator(".live-message, .live-wrong")
 
     def wait_for(text):
