@@ -67,8 +67,9 @@ class Words:
         made, behind = "", 0  # How many columns more than in English
         for part in SPACES.split(line):
             if not part.strip(" "):
-                made += part[: max(1, len(part) - behind)] + " " * -behind
-                behind = 0
+                spaces = max(1, len(part) - behind)
+                behind += spaces - len(part)
+                made += " " * spaces
             else:
                 new = part if part.isspace() else self.translated(part)
                 behind += columns(new) - columns(part)
