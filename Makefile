@@ -6,7 +6,8 @@ READY := .venv/ready
 BOOK_READY := .venv-book/ready
 SITE := book/_build/html
 CHINESE := book/_build/zh
-BUILT := $(SITE)/searchindex.js
+# What comes last of both editions
+BUILT := $(SITE)/zh/searchindex.js
 SOURCES := $(shell find book -type f -not -path 'book/_build/*' -not -path \
 	'book/runs/*' -not -path '*/.*' -not -path '*/__pycache__/*')
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb)) \

@@ -187,8 +187,8 @@ if __name__ == "__main__":
     results += [r for path in PAGES.values() for r in in_prose(path, rng)]
     results += [r for path in pages() for r in in_chinese(path, rng)]
     if "--words" in sys.argv:
-        word = f"prose, {EXEMPT} (a word)"
-        print("\n".join(r[2] for r in results if r[0] == word))
+        word = f"{EXEMPT} (a word)"
+        print("\n".join(r[2] for r in results if r[0].endswith(word)))
         sys.exit()
     text, unseen = report(results)
     print(text)

@@ -3,13 +3,14 @@
 import re
 import runpy
 from collections import Counter
+from string import Formatter
 
 import nbformat
 import pytest
 from accounts import check, split
 from catalogue import (
     README,
-    ZH,
+    WIDE,
     accept,
     catalogue_of,
     digest,
@@ -21,12 +22,14 @@ from catalogue import (
     read,
 )
 from conftest import BOOK, NOTEBOOKS, SOLUTIONS, each_notebook
+from figures import translated
 from translation import compare, untidy
 from words import Words
 from write import configuration
 from write import notebook as in_chinese
 
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+# A number with the signs beside it
+NUMBER = re.compile(r"[±×·-]?\d+(?:[.,]\d+)*%?")
 each_page = pytest.mark.parametrize(
     "page", pages(), ids=lambda page: page.relative_to(BOOK.parent).as_posix()
 )
@@ -93,22 +96,42 @@ def test_a_chinese_notebook_differs_in_words_alone(notebook):
         if kind == "image/svg+xml":  # But for the places of texts
             one, other = drawn_text(one), drawn_text(other)
         if kind != "image/png":
-            numbers = [Counter(NUMBER.findall(text)) for text in (one, other)]
+            numbers = [
+                Counter(NUMBER.findall(re.sub(r"[ \xa0]%", "%", text)))
+                for text in (one, other)
+            ]
             assert numbers[0] == numbers[1]
 
 
 def test_no_word_of_the_dictionary_is_left_over():
-    words = Words()
-    used = set()
+    words, used = Words(), set()
     words.words = Recorded(words.words, used)
+    here = {name: set() for name in words.pages}
     for path in NOTEBOOKS:
+        words.pages = {
+            name: Recorded(table, here[name])
+            for name, table in Words().pages.items()
+        }
         in_chinese(path, words)
     for picture in (BOOK / "_static").glob("*.svg"):
-        for text in re.findall(r"<text\b[^>]*>([^<]*)", picture.read_text()):
-            words.marked_up(text)
+        translated(picture.read_text(encoding="utf-8"), words.marked_up)
     configuration(words)
-    assert set(words.words) - used == set()
     assert not words.missing
+    assert set(words.words) - used == set()
+    assert here == {name: set(page) for name, page in Words().pages.items()}
+
+
+def test_a_text_of_the_dictionary_has_the_places_of_its_key():
+    words = Words()
+    tables = [words.words, *words.pages.values()]
+    for key, chinese in (item for table in tables for item in table.items()):
+        fields = [field for _, field, *_ in Formatter().parse(chinese)]
+        places = [field for field in fields if field is not None]
+        n = key.count("{}")
+        numbered = sorted(places) == [str(i) for i in range(n)]
+        assert places == [""] * n or numbered, key
+        # Names and code stay as they are
+        assert chinese == key or re.search(WIDE, chinese), key
 
 
 class Recorded(dict):
@@ -121,6 +144,11 @@ class Recorded(dict):
     def __getitem__(self, key):
         self.used.add(key)
         return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        if key in self:
+            self.used.add(key)
+        return super().get(key, default)
 
 
 @pytest.mark.parametrize(
@@ -155,23 +183,17 @@ def test_columns_stay_below_each_other():
     assert [*words.missing] == ["no such word"]
 
 
-def test_titles_of_exercises_are_those_of_their_solutions():
-    for solutions in SOLUTIONS:
-        titles = [
-            [
-                title
-                for path in (BOOK / solutions.name, solutions)
-                for _, _, chinese in entries(path)
-                for title in re.findall(rf"^{level} (.*)$", chinese, re.M)
-                if path == where
-            ]
-            for level, where in (
-                ("###", BOOK / solutions.name),
-                ("##", solutions),
-            )
-        ]
-        exercises = [t for t in titles[0] if t in titles[1]]
-        assert exercises == titles[1], solutions.name
+def titles(path, level):
+    """The Chinese headings of a level, in order."""
+    texts = [chinese for _, _, chinese in entries(path)]
+    return re.findall(rf"^{level} (.*)$", "\n".join(texts), re.M)
+
+
+@pytest.mark.parametrize("solutions", SOLUTIONS, ids=lambda path: path.name)
+def test_titles_of_exercises_are_those_of_their_solutions(solutions):
+    solved = titles(solutions, "##")
+    of_chapter = titles(BOOK / solutions.name, "###")
+    assert solved and [t for t in of_chapter if t in solved] == solved
 
 
 # What the rules see: a planted mistake is one line
@@ -181,7 +203,7 @@ ENGLISH = """## Why 0.9?
 > **The post** takes 0.9<!-- RECIPE.lr --> and *falls*<!-- -1 -->
 > to 0.761<!-- LAST.test_acc -->.
 
-- See `lr`, $\\eta = 0.9$<!-- RECIPE.lr -->, [chapter 6](06.ipynb#plateau).
+- See `lr`, $\\eta = 0.9$<!-- RECIPE.lr -->, [6](06.ipynb#at), [C1](b.md).
 - The learning rate, {ref}`here`, <span>twice</span>.
 
 | a | b |
@@ -193,7 +215,7 @@ CHINESE = """## 为什么是0.9？
 > **博文**取0.9<!-- RECIPE.lr -->，*下降*<!-- -1 -->到
 > 0.761<!-- LAST.test_acc -->。
 
-- 见`lr`、$\\eta = 0.9$<!-- RECIPE.lr -->和[第6章](06.ipynb#plateau)。
+- 见`lr`、$\\eta = 0.9$<!-- RECIPE.lr -->、[6](06.ipynb#at)和[C1](b.md)。
 - 学习率，{ref}`here`，<span>两次</span>。
 
 | 甲 | 乙 |
@@ -218,7 +240,7 @@ def test_a_good_translation_has_no_problem():
         ("-1", "-2", "accounts: '-2' is too many (1)"),
         ("`lr`", "`rl`", "code: 'rl' is too many (1)"),
         ("\\eta", "\\mu", "formulas: '\\\\mu=0.9' is too many (1)"),
-        ("#plateau", "", "links: '06.ipynb#plateau' is missing (1)"),
+        ("#at", "", "links: '06.ipynb#at' is missing (1)"),
         (
             "{ref}`here`",
             "{ref}`there`",
@@ -230,6 +252,20 @@ def test_a_good_translation_has_no_problem():
         ("- 学习率", "学习率", "blocks: "),
         ("| 1 |", "| 1 | 2 |", "numbers: '2' is too many (1)"),
         ("学习率", "速率", "terms: learning rate is 学习率"),
+        ("C1", "C2", "names: C1 is missing"),
+        ("C1", "C2", "words: C2 is not in the English"),
+        ("两次", "NumPy两次", "words: NumPy is not in the English"),
+        ("，*下降*", "，不下降", "verdicts: 不下降 denies"),
+        (
+            "[6](06.ipynb#at)和[C1](b.md)",
+            "[C1](b.md)和[6](06.ipynb#at)",
+            "links: ['b.md', '06.ipynb#at'] are in another order",
+        ),
+        (
+            "学习率，{ref}`here`，<span>两次</span>。",
+            "The learning rate, {ref}`here`, <span>twice</span>.",
+            "left in English: The learning rate",
+        ),
         ("两次", "您", "terms: 您 should be 你"),
     ],
 )
@@ -288,8 +324,9 @@ def page(tmp_path, monkeypatch):
     monkeypatch.setattr("catalogue.BOOK", tmp_path)
     monkeypatch.setattr("catalogue.ZH", tmp_path / "zh")
     page = tmp_path / "page.md"
-    page.write_text("# Title\n\nA line.\n\n## More\n\nWords.\n")
+    page.write_text("# Title\n\nA line.\n\n## More\n\nWords.\n", "utf-8")
     accept(page, [])
+    accept(page, ["title", "more"])
     assert problems(page) == []
     return page
 
@@ -307,15 +344,40 @@ def test_filling_lines_anew_changes_no_digest():
     assert digest("a b\n\nc") != digest("a b c")
 
 
+def found(page):
+    """Its problems, without the name of the catalogue."""
+    return [line.partition(": ")[2] for line in problems(page)]
+
+
 def test_missing_and_left_over_entries_are_named(page):
     page.write_text("# Title\n\nA line.\n\n## Less\n\nWords.\n")
-    assert [line.split(": ")[1] for line in problems(page)] == [
-        "less is missing",
+    assert found(page) == ["less is missing", "more is left over"]
+    accept(page, [])  # Nothing translated is lost, no English text accepted
+    assert found(page) == [
+        "less is still to be translated",
         "more is left over",
     ]
-    accept(page, [])
-    assert problems(page) == []
+    accept(page, ["less", "more"])
+    assert found(page) == []
     assert list(read(catalogue_of(page))) == ["title", "less"]
+
+
+def test_a_disorderly_catalogue_is_named(page):
+    catalogue = catalogue_of(page)
+    text = catalogue.read_text(encoding="utf-8")
+    catalogue.write_text(text + text, encoding="utf-8")
+    assert found(page) == ["the entries are in another order, or twice"]
+    catalogue.write_text(f"Lost\n\n{text}", encoding="utf-8")
+    assert found(page) == ["a text stands before the first entry"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A line.\n\n# Title\n", "# A\n\n## A\n"]
+)
+def test_a_page_without_order_is_named(page, text):
+    page.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"page\.md: "):
+        problems(page)
 
 
 def test_accepting_nonsense_says_what_there_is():
@@ -326,6 +388,5 @@ def test_accepting_nonsense_says_what_there_is():
 
 def test_the_readme_has_a_chinese_edition():
     assert catalogue_of(README).name == "README.zh.md"
-    assert f"]({catalogue_of(README).name})" in README.read_text()
+    assert f"]({catalogue_of(README).name})" in README.read_text("utf-8")
     assert "](README.md)" in catalogue_of(README).read_text(encoding="utf-8")
-    assert ZH.is_dir()

@@ -125,6 +125,9 @@ def test_the_frame_of_a_chinese_page_is_chinese(pages):
         shown = [*frame.stripped_strings]
         for key in "aria-label", "title", "placeholder", "alt":
             shown += [tag[key] for tag in frame.select(f"[{key}]")]
+        # What has the name of a thing within the text
+        for key in "aria-label", "title":
+            shown += [tag[key] for tag in page.select(f"article [{key}]")]
         found |= {
             (text, name)
             for text in shown
@@ -143,7 +146,7 @@ def test_the_search_cuts_a_query_as_it_cuts_the_pages():
     answer = subprocess.run(
         [deno, "eval", script],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     search = SearchPairs({})
@@ -209,7 +212,7 @@ def test_no_text_of_a_figure_is_cut_off_or_hidden(site, pages, tab):
             boxes.append(
                 [
                     tab.evaluate(
-                        BOXES, (here / src).read_text().split("?>")[-1]
+                        BOXES, (here / src).read_text("utf-8").split("?>")[-1]
                     )
                     for src in sources
                     if src.endswith(".svg")

@@ -10,7 +10,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 import autocorrect_py
-from accounts import CODE, FENCE, GLOSSARY, TOKEN, unfenced
+from accounts import (
+    CHINESE,
+    CODE,
+    FENCE,
+    GLOSSARY,
+    SIGNS,
+    TOKEN,
+    unfenced,
+)
 from catalogue import MARKDOWN, WIDE, joined
 
 ACCOUNT = re.compile(r"<!--(.*?)-->", re.S)
@@ -28,7 +36,14 @@ NO_PROSE = re.compile(
     re.S,
 )
 # More English words in a row than a term or a title has
-ENGLISH = re.compile(r"(?:\b[A-Za-z][a-z'’-]*[ ,]+){5,}[A-Za-z]")
+MANY_WORDS = re.compile(r"(?:\b[A-Za-z][a-z'’-]*[ ,]+){5,}[A-Za-z]")
+LATIN = re.compile(r"[A-Za-z]{2,}(?:-[A-Za-z]+)*")
+IN_BRACKETS = re.compile(r"（[^）\u4e00-\u9fff]*）")  # An English term
+NAME = re.compile(r"\b[A-Z][A-Za-z]*-?\d+\b", re.A)
+CHINESE_LETTER = re.compile(r"[\u4e00-\u9fff]")
+# A verdict that is denied says the opposite of its account
+DENIALS = [word for word in SIGNS if re.search("[不没未无]", word)]
+DENIED = re.compile(rf"((?:不|没有?|未|无)({CHINESE}))(?=<!--)")
 TITLE = re.compile(r"<em>[ -~]*</em>")  # Of an English paper
 # Numbers and short names in brackets, such as (N, 1, 28, 28)
 SHAPE = re.compile(r"\((?:(?![A-Za-z]{2})[^()\u4e00-\u9fff])*\)")
@@ -98,23 +113,27 @@ def marked(text: str) -> list[str]:
     return [tag for tag in tags if tag in ("em", "strong", "img")]
 
 
-# What has to be the same, in whatever order
+def plain(text: str) -> str:
+    """Return the words of prose alone."""
+    return " ".join(NO_PROSE.sub(" ", unfenced(text)).split())
+
+
+def names(text: str) -> list[str]:
+    """Return the names with a number in them, such as C1 and LeNet-5."""
+    return sorted(set(NAME.findall(plain(text))))
+
+
+# What has to be the same in each block, in whatever order
 RULES: dict[str, Callable[[str], Iterable[str]]] = {
     "numbers": numbers,
     "accounts": accounts,
     "formulas": formulas,
     "code": code_spans,
-    "code blocks": code_blocks,
     "links": links,
     "roles and directives": lambda text: ROLE.findall(text),
     "tags": lambda text: TAG.findall(ACCOUNT.sub("", unfenced(text))),
     "emphasis": marked,
 }
-
-
-def plain(text: str) -> str:
-    """Return the words of prose alone."""
-    return " ".join(NO_PROSE.sub(" ", unfenced(text)).split())
 
 
 def wrong_terms(english: str, chinese: str) -> list[str]:
@@ -135,20 +154,71 @@ def wrong_terms(english: str, chinese: str) -> list[str]:
     return found
 
 
+def foreign(english: str, chinese: str) -> list[str]:
+    """Return the names and Latin words that the English doesn't have.
+
+    A word may have another ending there, as a plural has.
+    """
+    known = [word.lower() for word in LATIN.findall(english)]
+    known += [name.lower() for name in GLOSSARY["names"]]
+    words = dict.fromkeys(LATIN.findall(IN_BRACKETS.sub("", plain(chinese))))
+    found = [
+        word
+        for word in words
+        if not any(k.startswith(word.lower()) for k in known)
+    ]
+    known_names = {*names(english), *GLOSSARY["names"]}
+    found += [name for name in names(chinese) if name not in known_names]
+    return [f"words: {word} is not in the English" for word in found]
+
+
+def untranslated(english: str, chinese: str) -> list[str]:
+    """Return a text that has words but no Chinese letter."""
+    words = [w for w in LATIN.findall(plain(chinese)) if len(w) > 2]
+    allowed = {*GLOSSARY["names"], *NAME.findall(chinese)}
+    if CHINESE_LETTER.search(chinese) or set(words) <= allowed:
+        return []
+    return [f"left in English: {' '.join(words)}"]
+
+
+def blocks(text: str) -> list[str]:
+    """Return the texts of paragraphs, headings, items, cells and comments."""
+    tokens = MARKDOWN.parse(joined(unfenced(text)))
+    return [t.content for t in tokens if t.type in ("inline", "html_block")]
+
+
 def compare(english: str, chinese: str) -> list[str]:
     """Return how a translation differs from its original, a line each."""
     found = []
-    for name, of in RULES.items():
-        theirs, ours = Counter(of(english)), Counter(of(chinese))
-        for what, n in (theirs - ours).items():
-            found.append(f"{name}: {what!r} is missing ({n})")
-        for what, n in (ours - theirs).items():
-            found.append(f"{name}: {what!r} is too many ({n})")
     theirs, ours = structure(english), structure(chinese)
     if theirs != ours:
         found.append(
             f"blocks: {' '.join(ours)} instead of {' '.join(theirs)}"
         )
+    pairs = list(zip(blocks(english), blocks(chinese)))
+    if theirs != ours or len(blocks(english)) != len(blocks(chinese)):
+        pairs = [(english, chinese)]
+    for original, translated in pairs:
+        for name, of in RULES.items():
+            theirs, ours = Counter(of(original)), Counter(of(translated))
+            for what, n in (theirs - ours).items():
+                found.append(f"{name}: {what!r} is missing ({n})")
+            for what, n in (ours - theirs).items():
+                found.append(f"{name}: {what!r} is too many ({n})")
+        for name in set(names(original)) - set(names(translated)):
+            found.append(f"names: {name} is missing")
+        ways = links(original), links(translated)
+        if sorted(ways[0]) == sorted(ways[1]) and ways[0] != ways[1]:
+            found.append(f"links: {ways[1]} are in another order")
+        found += untranslated(original, translated)
+    found += foreign(english, chinese)
+    if code_blocks(english) != code_blocks(chinese):
+        found.append("code blocks: they differ in more than comments")
+    found += [
+        f"verdicts: {m[1]} denies what its account says"
+        for m in DENIED.finditer(chinese)
+        if not any(chinese.endswith(word, 0, m.end()) for word in DENIALS)
+    ]
     return found + wrong_terms(english, chinese)
 
 
@@ -163,7 +233,7 @@ def untidy(chinese: str) -> list[str]:
     for rule, pattern in (
         ("half-width", HALF_WIDTH),
         ("space", SPACE),
-        ("left in English", ENGLISH),
+        ("left in English", MANY_WORDS),
         ("no emphasis", re.compile(r"\*")),
     ):
         for match in pattern.finditer(shown):

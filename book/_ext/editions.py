@@ -14,13 +14,14 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.search.en import SearchEnglish
 from sphinx.transforms import SphinxTransform
 
 # Each language's name for itself, and the way from its pages to the others
 EDITIONS = {"en": ("English", "zh/"), "zh-CN": ("中文", "../")}
 # Where the English pages are, once read, as seen from a Chinese book's folder
-ENGLISH = "../.doctrees"
+DOCTREES = "../.doctrees"
 BRACES = re.compile(r"(?s)\{.*\}")
 
 
@@ -30,14 +31,19 @@ class SameIds(SphinxTransform):
     default_priority = 870  # Before MyST looks for what links lead to
 
     def apply(self, **kwargs: Any) -> None:
-        name = f"{ENGLISH}/{self.env.docname}.doctree"
+        name = f"{DOCTREES}/{self.env.docname}.doctree"
         english = pickle.loads(Path(self.app.confdir, name).read_bytes())
+        sections = [
+            list(document.findall(nodes.section))
+            for document in (self.document, english)
+        ]
+        if len(sections[0]) != len(sections[1]):
+            raise ExtensionError(
+                f"{self.env.docname} has {len(sections[0])} headings in "
+                f"Chinese, and {len(sections[1])} in English"
+            )
         slugs = {}
-        for ours, theirs in zip(
-            self.document.findall(nodes.section),
-            english.findall(nodes.section),
-            strict=True,
-        ):
+        for ours, theirs in zip(*sections):
             ours["ids"] = theirs["ids"]
             self.document.ids |= dict.fromkeys(ours["ids"], ours)
             if "slug" in theirs:

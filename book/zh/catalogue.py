@@ -5,9 +5,10 @@ description of a figure, and for each section of a page in Markdown. An entry
 begins with a line such as ``<!-- cell-02 1f0e2d3c -->``: the id of the cell,
 and a digest of the English text that the entry translates.
 
-After a change of an English text, translate it again. Then ``python
-book/zh/catalogue.py accept 02_convolution cell-02`` stores its digest. It
-also adds what is missing, in English, and removes what is left over.
+``python book/zh/catalogue.py accept 02_convolution`` adds what is missing, in
+English, to be translated. Once an entry says what its English text says,
+``accept 02_convolution cell-02`` stores that text's digest; if the entry is
+left over, it is removed.
 """
 
 import re
@@ -23,6 +24,7 @@ from nbformat import NotebookNode
 ZH = Path(__file__).parent
 BOOK = ZH.parent
 README = BOOK.parent / "README.md"
+NEW = "00000000"  # For a digest, where nothing is translated yet
 HEAD = re.compile(r"^<!-- (\S+(?: alt)?) ([0-9a-f]{8}) -->\n", re.M)
 HEADING = re.compile(r"^#+ (.*)$", re.M)
 FENCE = re.compile(r"(?ms)^ *(`{3,}).*?^ *\1 *$")
@@ -65,15 +67,20 @@ def sections(text: str) -> dict[str, str]:
         slug(match[1]): text[match.start() : end].strip()
         for match, end in zip(headings, ends)
     }
-    assert headings[0].start() == 0, "a page begins with its title"
-    assert len(found) == len(headings), "two headings have one name"
+    if not headings or headings[0].start():
+        raise ValueError("a page has to begin with its title")
+    if len(found) < len(headings):
+        raise ValueError("two headings have the same name")
     return found
 
 
 def english(page: Path) -> dict[str, str]:
     """Return the texts of a page by the keys of their entries, in order."""
     if page.suffix == ".md":
-        return sections(page.read_text(encoding="utf-8"))
+        try:
+            return sections(page.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SystemExit(f"{page.name}: {error}") from None
     found = {}
     for cell in nbformat.read(page, as_version=4).cells:
         if cell.cell_type == "markdown":
@@ -143,31 +150,48 @@ def problems(page: Path) -> list[str]:
     for key, text in texts.items():
         if key not in entries:
             found.append(f"{name}: {key} is missing")
+        elif entries[key].digest == NEW:
+            found.append(f"{name}: {key} is still to be translated")
         elif entries[key].digest != digest(text):
             found.append(f"{name}: {key} is stale, its English has changed")
     left = [key for key in entries if key not in texts]
     found += [f"{name}: {key} is left over" for key in left]
-    if not found and list(entries) != list(texts):
-        found.append(f"{name}: the entries are in another order")
+    if not found:
+        written = catalogue.read_text(encoding="utf-8")
+        keys = [head[1] for head in HEAD.finditer(written)]
+        if keys != list(texts):
+            found.append(
+                f"{name}: the entries are in another order, or twice"
+            )
+        if not HEAD.match(written):
+            found.append(f"{name}: a text stands before the first entry")
     return found
 
 
 def accept(page: Path, keys: list[str]) -> str | None:
     """Store the digests of ``keys``, and put the entries in order.
 
-    What is missing is added, in English; what is left over is removed. Return
-    what is wrong with ``keys``.
+    What is missing is added, in English and with the digest ``NEW``; what is
+    left over is removed if it is among ``keys``. Return what is wrong with
+    these.
     """
     texts, catalogue = english(page), catalogue_of(page)
-    if unknown := set(keys) - set(texts):
+    entries = read(catalogue)
+    if unknown := set(keys) - {*texts, *entries}:
         return f"{page.name} has no {', '.join(sorted(unknown))}"
-    entries, parts = read(catalogue), []
+    made = {}
     for key, text in texts.items():
-        entry = entries.get(key, Entry(digest(text), text))
-        seen = digest(text) if key in keys else entry.digest
-        parts.append(f"<!-- {key} {seen} -->\n{entry.text}\n")
+        made[key] = entries.get(key, Entry(NEW, text))
+        if key in keys:
+            made[key] = made[key]._replace(digest=digest(text))
+    made |= {
+        key: entry
+        for key, entry in entries.items()
+        if key not in texts and key not in keys
+    }
+    parts = [f"<!-- {k} {e.digest} -->\n{e.text}\n" for k, e in made.items()]
     catalogue.parent.mkdir(exist_ok=True)
-    catalogue.write_text("\n".join(parts), encoding="utf-8")
+    catalogue.write_text("\n".join(parts), encoding="utf-8", newline="\n")
     return None
 
 

@@ -20,15 +20,13 @@ SIZE = re.compile(r"font-size: ([\d.]+)px")
 X_Y = re.compile(r'\bx="([^"]*)" y="([^"]*)"')
 PLACE = re.compile(r'transform="translate\((\S+) (\S+)\)([^"]*)"')
 SPACE = 1.3  # At most, between two texts of a line, in letters' sizes
-# Of DejaVu Sans, in units of its size
-MOST, WIDTHS = (
-    0.61,
-    {
-        **dict.fromkeys("'ijl", 0.28),
-        **dict.fromkeys(" ,.:-frt", 0.36),
-        **dict.fromkeys("mw", 0.9),
-    },
-)
+# Of DejaVu Sans, in units of its size; most letters are as wide as `MOST`
+MOST = 0.61
+WIDTHS = {
+    **dict.fromkeys("'ijl", 0.28),
+    **dict.fromkeys(" ,.:-frt", 0.36),
+    **dict.fromkeys("mw", 0.9),
+}
 
 
 def translated(svg: str, say: Callable[[str], str]) -> str:

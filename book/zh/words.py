@@ -8,19 +8,28 @@ import re
 import tomllib
 from html import escape, unescape
 from pathlib import Path
+from typing import Any
 from unicodedata import east_asian_width
 
-DICTIONARY = Path(__file__).parent / "words.toml"
 # Between columns; in chapter 0 a pullover fills its column but for one space
 SPACES = re.compile(r"(\t| {2,}|(?<=^pullover) (?=\d))")
 PADDED = re.compile(r"(?s)(\s*)(.*?)(\s*)")
 
 
+def load(name: str) -> dict[str, Any]:
+    """Return what the TOML file ``name`` of this folder has."""
+    file = Path(__file__).with_name(f"{name}.toml")
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SystemExit(f"{file.name}: {error}") from None
+
+
 class Words:
     """The dictionary of what cells print and pictures show."""
 
-    def __init__(self, path: Path = DICTIONARY) -> None:
-        words = tomllib.loads(path.read_text(encoding="utf-8"))
+    def __init__(self) -> None:
+        words = load("words")
         self.words: dict[str, str] = words["words"]
         # Where a page has another word than the others
         self.pages: dict[str, dict[str, str]] = words["pages"]
@@ -44,12 +53,14 @@ class Words:
         before, words, after = PADDED.fullmatch(text).groups()
         words = words.replace("\xa0", " ")  # Which keeps a unit on its line
         key = self.value.sub("{}", words)
-        if key in self.words:
-            key = self.page.get(key) or self.words[key]
-        elif re.search("[A-Za-z]{2}", key) and not self.code.fullmatch(words):
-            self.missing[key] = None
         values = [self.classes.get(v, v) for v in self.value.findall(words)]
-        return before + key.format(*values) + after
+        if key in self.words:
+            new = self.page.get(key) or self.words[key]
+            return before + new.format(*values) + after
+        if re.search("[A-Za-z]{2}", key) and not self.code.fullmatch(words):
+            self.missing[key] = None
+        new = self.value.sub(lambda m: self.classes.get(m[0], m[0]), words)
+        return before + new + after
 
     def marked_up(self, text: str) -> str:
         """Return ``text``, written as markup, in Chinese."""

@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from catalogue import (
     read,
 )
 from nbformat import NotebookNode
-from words import Words
+from words import Words, load
 
 BUILD = BOOK / "_build/zh"
 # The words in a table of pandas; a style stands before it
@@ -44,6 +43,8 @@ def translate(output: NotebookNode, words: Words) -> None:
         data["image/svg+xml"] = figures.translated(svg, words.marked_up)
     if html := data.get("text/html"):
         data["text/html"] = CELL.sub(lambda m: words.marked_up(m[0]), html)
+    if list(data) == ["text/plain"]:
+        data["text/plain"] = words.printed(data["text/plain"])
 
 
 def notebook(page: Path, words: Words) -> NotebookNode:
@@ -78,9 +79,15 @@ def configuration(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
             BOOK / "_toc.yml",
         )
     )
-    sphinx = config["sphinx"]["config"] | ours.pop("sphinx")["config"]
-    config |= ours
-    config["sphinx"]["config"] = sphinx
+    sphinx = config["sphinx"]["config"]
+    for table, key in (
+        (config, "title"),
+        (config, "author"),
+        (sphinx, "nb_code_prompt_show"),
+        (sphinx, "nb_code_prompt_hide"),
+    ):
+        table[key] = words.translated(table[key])
+    sphinx |= ours
     for part in toc["parts"]:
         part["caption"] = words.translated(part["caption"])
         rows = part["chapters"]
@@ -92,11 +99,16 @@ def configuration(words: Words) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def write(words: Words) -> None:
     """Write the Chinese book into ``BUILD``, ready for Jupyter Book."""
-    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for old in BUILD.iterdir():
+        if old.is_file():
+            old.unlink()
+        elif old.name != "runs":  # What a reader has trained
+            shutil.rmtree(old)
     left_out = shutil.ignore_patterns(
         "_build", "zh", "runs", "__pycache__", ".*"
     )
-    shutil.copytree(BOOK, BUILD, ignore=left_out)
+    shutil.copytree(BOOK, BUILD, ignore=left_out, dirs_exist_ok=True)
     for page in pages():
         if page == README:
             continue
@@ -108,6 +120,7 @@ def write(words: Words) -> None:
                 joined(e.text) for e in read(catalogue_of(page)).values()
             ]
             file.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    words.turn_to("index")
     for picture in (BUILD / "_static").glob("*.svg"):
         drawing = picture.read_text(encoding="utf-8")
         picture.write_text(
@@ -118,10 +131,8 @@ def write(words: Words) -> None:
     ):
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
         (BUILD / name).write_text(text, encoding="utf-8")
-    controls = tomllib.loads(
-        (ZH / "controls.toml").read_text(encoding="utf-8")
-    )
-    content = json.dumps(words.classes | controls, ensure_ascii=False)
+    shown = words.classes | load("controls")
+    content = json.dumps(shown, ensure_ascii=False)
     script = f'"use strict";\nlive.data.words = {content};\n'
     (BUILD / "_extra/live/data/words.js").write_text(script, encoding="utf-8")
 
