@@ -116,6 +116,7 @@ wasm: $(READY) ## Compile the net that a reader can train in the page
 	$(BIN)/python book/live.py engine
 
 serve: book ## Build, then serve the book on localhost, port 8000
+	@echo "中文: http://127.0.0.1:8000/zh/"
 	.venv-book/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE)
 
 clean: ## Remove what make made: environments, HTML, caches, your latest run

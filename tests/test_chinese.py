@@ -25,7 +25,7 @@ from conftest import BOOK, NOTEBOOKS, SOLUTIONS, each_notebook
 from figures import translated
 from translation import compare, untidy
 from words import Words
-from write import configuration
+from write import PICTURE, configuration
 from write import notebook as in_chinese
 
 # A number with the signs beside it
@@ -387,6 +387,9 @@ def test_accepting_nonsense_says_what_there_is():
 
 
 def test_the_readme_has_a_chinese_edition():
+    drawing = (BOOK / "_static/picture.svg").read_text(encoding="utf-8")
+    chinese = translated(drawing, Words().marked_up)
+    assert PICTURE.read_text(encoding="utf-8") == chinese
     assert catalogue_of(README).name == "README.zh.md"
     assert f"]({catalogue_of(README).name})" in README.read_text("utf-8")
     assert "](README.md)" in catalogue_of(README).read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import SimpleNamespace
 
 import pytest
+from catalogue import WIDE
 from conftest import BOOK, LIVE
 
 DICTIONARY = BOOK / "zh/controls.toml"
@@ -122,6 +123,9 @@ def test_a_translation_has_the_values_of_its_text(chinese):
             assert sorted(map(int, places)) == list(range(count)), text
         else:
             assert len(places) == count, text
+        # But for names and signs
+        latin = re.search("[A-Za-z]{2}", NAMES.sub("", translation))
+        assert re.search(WIDE, translation) or not latin, text
 
 
 def test_words_in_another_language(open_live):

@@ -30,6 +30,10 @@ CODE_COMMENT = re.compile(r"[ ]*(?:#|//) .*$", re.M)
 TEXT_IN_FORMULA = re.compile(r"\\(?:text|mathrm)\{[^}]*\}")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
 LINK = re.compile(r"\]\(([^)\s]*)[^)]*\)|(https?://[^\s)>]+)")
+# A page of the book, its Chinese text, or a picture of either edition
+OF_README = re.compile(
+    r"book/(?:zh/|_static/(?=picture))?(\w+)\.(?:ipynb|md|svg)$"
+)
 # Of prose: what is no word of it
 NO_PROSE = re.compile(
     r"<!--.*?-->|\$\$.+?\$\$|\$[^$\n]+\$|`[^`]*`|\]\([^)]*\)|</?[a-z][^>]*>",
@@ -90,8 +94,12 @@ def code_spans(text: str) -> list[str]:
 
 
 def links(text: str) -> list[str]:
-    """Return the addresses of links and pictures."""
-    return [m[1] or m[2] for m in LINK.finditer(ACCOUNT.sub("", text))]
+    """Return the addresses of links and pictures.
+
+    Those of the README lead to each edition's own pages.
+    """
+    found = [m[1] or m[2] for m in LINK.finditer(ACCOUNT.sub("", text))]
+    return [OF_README.sub(r"book/zh/\1", address) for address in found]
 
 
 def structure(text: str) -> list[str]:

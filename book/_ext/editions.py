@@ -58,7 +58,10 @@ class SameIds(SphinxTransform):
 
 
 class SearchPairs(SearchEnglish):
-    """Words of the English kind, and pairs of Chinese characters."""
+    """Words of the English kind, and pairs of Chinese characters.
+
+    The pages are found by a single character, too.
+    """
 
     lang = "zh"
     language_name = "Chinese"
@@ -75,7 +78,11 @@ function splitQuery(query) {
 """
 
     def split(self, text: str) -> list[str]:
-        return [word for run in self.run.findall(text) for word in pairs(run)]
+        runs = self.run.findall(text)
+        letters = [
+            a for run in runs if len(run) > 1 for a in run if a > "\u4e00"
+        ]
+        return [word for run in runs for word in pairs(run)] + letters
 
 
 def pairs(run: str) -> list[str]:
@@ -121,6 +128,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         file.write_text(page, encoding="utf-8")
     file = Path(app.outdir, "_static/translations.js")
     catalogue = json.loads(BRACES.search(file.read_text("utf-8"))[0])
+    catalogue["messages"] |= app.config.frame_words
     file.write_text(
         "Object.assign(Documentation.TRANSLATIONS, "
         f"{json.dumps(catalogue['messages'], ensure_ascii=False)});\n"
@@ -133,7 +141,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Look at each page before it is written, and at Chinese ones as read."""
     app.connect("html-page-context", link_editions)
-    # The attributes of the theme's elements that it has in English alone
+    # Words in attributes and in messages, where the theme has no good ones
     app.add_config_value("frame_words", {}, "html")
     if app.config.language != "en":
         app.add_transform(SameIds)

@@ -30,6 +30,7 @@ from nbformat import NotebookNode
 from words import Words, load
 
 BUILD = BOOK / "_build/zh"
+PICTURE = ZH / "picture.svg"  # Of the README, which no build writes
 # The words in a table of pandas; a style stands before it
 CELL = re.compile(r"(?s)(?<=>)[^<>]+(?=<(?!/style>))")
 
@@ -123,9 +124,10 @@ def write(words: Words) -> None:
     words.turn_to("index")
     for picture in (BUILD / "_static").glob("*.svg"):
         drawing = picture.read_text(encoding="utf-8")
-        picture.write_text(
-            figures.translated(drawing, words.marked_up), encoding="utf-8"
-        )
+        new = figures.translated(drawing, words.marked_up)
+        picture.write_text(new, encoding="utf-8")
+        if picture.name == PICTURE.name and PICTURE.read_text("utf-8") != new:
+            PICTURE.write_text(new, encoding="utf-8")
     for name, content in zip(
         ("_config.yml", "_toc.yml"), configuration(words)
     ):
