@@ -179,7 +179,8 @@ def test_the_switch_leads_to_the_same_place(site, tab):
     # Without a place in the address, too. Playwright's click would scroll
     tab.goto(f"{site.as_uri()}/zh/06_learning.html")
     tab.evaluate("""() => {
-      document.querySelector("#summary").scrollIntoView({behavior: "instant"});
+      const place = document.querySelector("#summary");
+      place.scrollIntoView({behavior: "instant"});
       document.querySelector("a.edition").click();
     }""")
     tab.wait_for_url(f"{site.as_uri()}/06_learning.html#summary")
