@@ -219,6 +219,9 @@ def compare(english: str, chinese: str) -> list[str]:
         if sorted(ways[0]) == sorted(ways[1]) and ways[0] != ways[1]:
             found.append(f"links: {ways[1]} are in another order")
         found += untranslated(original, translated)
+    # Of lists, too, whose numbers stand before the blocks
+    if not found and sorted(numbers(english)) != sorted(numbers(chinese)):
+        found.append(f"numbers: {numbers(chinese)} of {numbers(english)}")
     found += foreign(english, chinese)
     if code_blocks(english) != code_blocks(chinese):
         found.append("code blocks: they differ in more than comments")
