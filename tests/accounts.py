@@ -43,7 +43,7 @@ PAIRS = """
     surer/less sure, the same run/another run, wider/narrower,
     widest/narrowest
 """
-# Those of the Chinese edition, which has no spaces between words
+# Its verdicts are the Chinese pairs
 GLOSSARY = tomllib.loads((BOOK / "zh/terms.toml").read_text("utf-8"))
 SIGNS, OPPOSITES = {}, {}
 for pair in [*PAIRS.split(","), *GLOSSARY["verdicts"]]:

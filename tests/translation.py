@@ -96,7 +96,7 @@ def code_spans(text: str) -> list[str]:
 def links(text: str) -> list[str]:
     """Return the addresses of links and pictures.
 
-    Those of the README lead to each edition's own pages.
+    In the README they lead to each edition's own pages.
     """
     found = [m[1] or m[2] for m in LINK.finditer(ACCOUNT.sub("", text))]
     return [OF_README.sub(r"book/zh/\1", address) for address in found]
@@ -138,7 +138,7 @@ RULES: dict[str, Callable[[str], Iterable[str]]] = {
     "formulas": formulas,
     "code": code_spans,
     "links": links,
-    "roles and directives": lambda text: ROLE.findall(text),
+    "roles and directives": ROLE.findall,
     "tags": lambda text: TAG.findall(ACCOUNT.sub("", unfenced(text))),
     "emphasis": marked,
 }
@@ -203,10 +203,10 @@ def compare(english: str, chinese: str) -> list[str]:
         found.append(
             f"blocks: {' '.join(ours)} instead of {' '.join(theirs)}"
         )
-    pairs = list(zip(blocks(english), blocks(chinese)))
-    if theirs != ours or len(blocks(english)) != len(blocks(chinese)):
-        pairs = [(english, chinese)]
-    for original, translated in pairs:
+    parts = blocks(english), blocks(chinese)
+    if theirs != ours or len(parts[0]) != len(parts[1]):
+        parts = [english], [chinese]
+    for original, translated in zip(*parts):
         for name, of in RULES.items():
             theirs, ours = Counter(of(original)), Counter(of(translated))
             for what, n in (theirs - ours).items():

@@ -79,10 +79,9 @@ function splitQuery(query) {
 
     def split(self, text: str) -> list[str]:
         runs = self.run.findall(text)
-        letters = [
-            a for run in runs if len(run) > 1 for a in run if a > "\u4e00"
-        ]
-        return [word for run in runs for word in pairs(run)] + letters
+        words = [word for run in runs for word in pairs(run)]
+        cut = [run for run in runs if len(run) > 1 and run[0] >= "\u4e00"]
+        return words + [letter for run in cut for letter in run]
 
 
 def pairs(run: str) -> list[str]:
